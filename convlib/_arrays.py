@@ -1,0 +1,218 @@
+"""The one file that knows NumPy from torch. All else is written in what the two share.
+
+torch is never imported here: a tensor cannot exist before somebody imported torch, so asking
+``sys.modules`` is enough. Where an array lives is where the work runs: CUDA needs no second path.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .geometry import Ints, Pairs, Window, source_index
+
+Array = Any  # a numpy.ndarray or a torch.Tensor; no protocol covers what the two share
+
+
+def is_tensor(x: object) -> bool:
+    """True for a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def namespace(x: Array) -> ModuleType:
+    """The library that `x` belongs to: the module numpy or torch."""
+    return sys.modules["torch"] if is_tensor(x) else np
+
+
+def check_arrays(where: str, **arrays: Array) -> None:
+    """Raise unless all are of one library, dtype and device, and hold numbers.
+
+    An argument that is None is passed over; the first array sets the rule for the rest.
+    """
+    given = [(name, a) for name, a in arrays.items() if a is not None]
+    for name, a in given:
+        # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
+        if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
+            raise TypeError(
+                f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
+                f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
+            )
+    (first, x), *rest = given
+    for name, a in rest:
+        if is_tensor(a) != is_tensor(x):
+            from_numpy = name if is_tensor(x) else first
+            raise TypeError(
+                f"{where}: cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
+                f"convert one, e.g. torch.from_numpy({from_numpy})."
+            )
+        if a.dtype != x.dtype:
+            convert = (
+                f"{name}.to({first}.dtype)" if is_tensor(x) else f"{name}.astype({first}.dtype)"
+            )
+            raise TypeError(
+                f"{where}: {first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
+                f"Convert one, e.g. {convert}."
+            )
+        if a.device != x.device:
+            raise TypeError(
+                f"{where}: {first} and {name} must be on one device; got {x.device} and "
+                f"{a.device}. Move one, e.g. {name}.to({first}.device)."
+            )
+    if not _is_numeric(x):
+        raise TypeError(
+            f"{where}: {first} must hold numbers; got dtype {x.dtype}. Convert it, e.g. to float32."
+        )
+
+
+def as_batch(where: str, name: str, x: Array, rank: int) -> tuple[Array, bool]:
+    """`x` with a batch axis, and whether it came with one."""
+    if x.ndim not in (rank + 1, rank + 2):
+        raise ValueError(
+            f"{where}: {name} must have {rank + 2} axes (batch, channels, {rank} spatial) or "
+            f"{rank + 1} (no batch); got {name}.shape={tuple(x.shape)}."
+        )
+    return (x, True) if x.ndim == rank + 2 else (x[None], False)
+
+
+def _type_name(x: object) -> str:
+    kind = type(x)
+    module = "torch" if is_tensor(x) else kind.__module__
+    return kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
+
+
+def _is_numeric(x: Array) -> bool:
+    if is_tensor(x):
+        return x.dtype != namespace(x).bool
+    return bool(np.issubdtype(x.dtype, np.number))
+
+
+def is_recording(*arrays: Array) -> bool:
+    """True while torch's autograd records: then no memory that it has seen may be reused."""
+    return any(is_tensor(a) and a.requires_grad and namespace(a).is_grad_enabled() for a in arrays)
+
+
+def accumulator(x: Array) -> Any:
+    """The dtype in which products of `x` are summed: float32 for half precision, else its own."""
+    xp = namespace(x)
+    half = (xp.float16, xp.bfloat16) if is_tensor(x) else (np.float16,)
+    return xp.float32 if x.dtype in half else x.dtype
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """`x` in `dtype`: itself where it has that dtype already."""
+    return x.to(dtype) if is_tensor(x) else x.astype(dtype, copy=False)
+
+
+def new(shape: Sequence[int], like: Array, dtype: Any = None, *, fill: bool = True) -> Array:
+    """Zeros of `shape` in the library, on the device and (by default) of the dtype of `like`.
+
+    With ``fill=False`` the memory is left as found, for callers that write every cell.
+    """
+    xp = namespace(like)
+    make = xp.zeros if fill else xp.empty
+    return make(tuple(shape), dtype=dtype or like.dtype, device=like.device)
+
+
+def windows(x: Array, window: Window) -> Array:
+    """Every window of `x` (B, C, *spatial) as a view (B, C, *out, *kernel). No copy, no padding."""
+    if is_tensor(x):
+        for axis, (span, s) in enumerate(zip(window.span, window.stride, strict=True), start=2):
+            x = x.unfold(axis, span, s)  # each call moves its window axis to the end
+        return x[(..., *(slice(None, None, d) for d in window.dilation))]
+    spatial = tuple(range(2, x.ndim))
+    view = sliding_window_view(x, window.span, axis=spatial)
+    steps = (slice(None, None, step) for step in (*window.stride, *window.dilation))
+    return view[(slice(None), slice(None), *steps)]
+
+
+def scatter(parts: Array, size: Ints, window: Window) -> Array:
+    """The adjoint of `windows`: add (B, C, *out, *kernel) back to the (B, C, *size) it came from.
+
+    Where windows overlap, the parts add up. One strided addition a tap, so no two writes of one
+    addition meet.
+    """
+    rank = len(size)
+    out = parts.shape[2 : 2 + rank]
+    x = new((*parts.shape[:2], *size), parts)
+    for tap in np.ndindex(*window.kernel_size):
+        read = tuple(
+            slice(t * d, t * d + (o - 1) * s + 1, s)
+            for t, d, o, s in zip(tap, window.dilation, out, window.stride, strict=True)
+        )
+        x[(..., *read)] += parts[(..., *tap)]
+    return x
+
+
+def pad(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
+    """Extend `x` (B, C, *spatial) by (before, after) cells per axis; a negative count crops.
+
+    Gives `x` itself, or a view of it, where nothing is added.
+    """
+    if mode != "zeros":
+        for axis, pair in enumerate(pairs, start=2):
+            x = _extend_axis(x, axis, pair, mode)
+        return x
+    kept, placed = _overlap(x.shape[2:], pairs)
+    if all(before <= 0 and after <= 0 for before, after in pairs):
+        return x[(..., *kept)]
+    padded = new((*x.shape[:2], *_padded_size(x.shape[2:], pairs)), x)
+    padded[(..., *placed)] = x[(..., *kept)]
+    return padded
+
+
+def add_unpadded(x: Array, padded: Array, pairs: Pairs, mode: str = "zeros") -> None:
+    """The adjoint of `pad`, added into `x`: each padded cell goes to the cell that it copied."""
+    if mode != "zeros":
+        for axis in range(len(pairs) - 1, -1, -1):
+            padded = _fold_axis(padded, axis + 2, x.shape[axis + 2], pairs[axis], mode)
+        x += padded
+        return
+    kept, placed = _overlap(x.shape[2:], pairs)
+    x[(..., *kept)] += padded[(..., *placed)]
+
+
+def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array:
+    """Put copies of its own cells before and after one axis of `x`."""
+    lead = (slice(None),) * axis
+    (kept,), (placed,) = _overlap(x.shape[axis : axis + 1], (pair,))
+    inner = x[(*lead, kept)]
+    source = source_index(x.shape[axis], *pair, mode)
+    before, after = source[: placed.start], source[placed.stop :]
+    if not before and not after:
+        return inner
+    return namespace(x).concat((x[(*lead, before)], inner, x[(*lead, after)]), axis=axis)
+
+
+def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:
+    """The adjoint of `_extend_axis`: sum the cells that copied the same one of `n` cells."""
+    shape = list(padded.shape)
+    shape[axis] = n
+    folded = new(shape, padded)
+    lead = (slice(None),) * axis
+    (kept,), (placed,) = _overlap((n,), (pair,))
+    folded[(*lead, kept)] += padded[(*lead, placed)]
+    for cell, source in enumerate(source_index(n, *pair, mode)):
+        if not placed.start <= cell < placed.stop:
+            folded[(*lead, source)] += padded[(*lead, cell)]
+    return folded
+
+
+def _overlap(size: Sequence[int], pairs: Pairs) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Per axis, the cells of the input that are kept, and where they stand once padded."""
+    kept, placed = [], []
+    for n, (before, after) in zip(size, pairs, strict=True):
+        start = max(0, -before)
+        stop = max(start, n + min(0, after))
+        kept.append(slice(start, stop))
+        placed.append(slice(start + before, stop + before))
+    return tuple(kept), tuple(placed)
+
+
+def _padded_size(size: Sequence[int], pairs: Pairs) -> Ints:
+    return tuple(n + sum(pair) for n, pair in zip(size, pairs, strict=True))

@@ -1,0 +1,269 @@
+"""conv and conv_backward: the checks, the bias, and the choice of method."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ._arrays import Array, as_batch, cast, check_arrays
+from .geometry import (
+    IntOrInts,
+    Ints,
+    Padding,
+    Window,
+    check_fits,
+    check_padding,
+    make_window,
+    per_axis,
+)
+from .methods import direct, im2col, native
+from .methods.im2col import COLUMN_BUDGET
+
+METHODS = {"direct": direct.forward, "im2col": im2col.forward, "native": native.forward}
+
+
+def conv(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    method: str = "auto",
+    budget: int = COLUMN_BUDGET,
+) -> Array:
+    r"""Cross-correlate a batch of signals, images or volumes with a bank of kernels.
+
+    .. math:: y_{b,k,u,v} = \beta_k + \sum_{c,i,j} w_{k,c,i,j}\; x_{b,\,c,\;us+id-p,\;vs+jd-p}
+
+    `x` is zero outside its bounds (unless `padding_mode` says otherwise), and the kernel is not
+    flipped. With ``groups = G``, kernel ``k`` sees only the ``C/G`` channels of its own group.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial) or (C, *spatial)
+        One spatial axis for signals, two for images, three for volumes: as many as `weight` has.
+    weight : array (K, C/groups, *kernel)
+    bias : array (K,), optional
+    stride, dilation : int or one int per axis
+        Default 1.
+    padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
+        Cells added on each side; default 0. "same" keeps the size and needs stride 1.
+    groups : int
+        Divides both C and K; default 1.
+    padding_mode : "zeros", "reflect", "replicate" or "circular"
+        What the added cells hold. For 1 2 3 4, padded by two: ``00 1234 00``, ``32 1234 32``,
+        ``11 1234 44``, ``34 1234 12``.
+    method : "auto", "im2col", "direct" or "native"
+        How it is computed: by matrix products, by the definition, or by torch's own kernel
+        (tensors only). "auto" chooses among our own, at present always "im2col".
+    budget : int
+        Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
+
+    Returns
+    -------
+    array (B, K, *out)
+        Without B for unbatched `x`; library, device and dtype of `x`;
+        ``out = (H + 2*padding - dilation*(N - 1) - 1) // stride + 1`` for each axis.
+
+    Raises
+    ------
+    TypeError
+        Libraries, dtypes or devices are mixed, or an option is of the wrong type.
+    ValueError
+        Shapes disagree, an option is out of range, or no window fits; the message shows the
+        numbers.
+
+    Notes
+    -----
+    ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
+    `budget` bytes of columns and one tile of input and output. float16 and bfloat16 are summed in
+    float32; integers wrap around as torch's do. On tensors autograd flows, and keeps the columns.
+    Same results as ``torch.nn.functional.conv1d``, ``conv2d`` and ``conv3d``.
+    Source: Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016).
+    Book: "What a convolution computes" and "im2col and GEMM".
+
+    Examples
+    --------
+    >>> conv(np.array([[[0., 0., 1., 1.]]]), np.array([[[-1., 1.]]]))
+    array([[[0., 1., 0.]]])
+    >>> conv(np.arange(9).reshape(1, 3, 3), np.arange(4).reshape(1, 1, 2, 2))
+    array([[[19, 25],
+            [37, 43]]])
+    """
+    where = "conv"
+    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    check_arrays(where, x=x, bias=bias)
+    _check_bias(where, bias, weight.shape[0])
+    y = METHODS[_check_method(where, method)](
+        layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget
+    )
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
+    y = cast(y, x.dtype)
+    return y if layer.batched else y[0]
+
+
+def conv_backward(
+    grad_output: Array,
+    x: Array,
+    weight: Array,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    budget: int = COLUMN_BUDGET,
+) -> tuple[Array, Array, Array]:
+    r"""Gradients of a convolution in its input, its kernels and its bias.
+
+    With :math:`g = \partial \ell / \partial y` given for some scalar loss :math:`\ell`,
+
+    .. math::
+
+        \frac{\partial \ell}{\partial \beta_k} = \sum_{b,u,v} g_{b,k,u,v}, \qquad
+        \frac{\partial \ell}{\partial w_{k,c,i,j}}
+            = \sum_{b,u,v} g_{b,k,u,v}\; x_{b,\,c,\;us+id-p,\;vs+jd-p}, \qquad
+        \frac{\partial \ell}{\partial x_{b,c,h,w}}
+            = \sum_{k}\; \sum_{\substack{u,i:\ us+id-p=h \\ v,j:\ vs+jd-p=w}}
+              g_{b,k,u,v}\; w_{k,c,i,j}
+
+    Parameters
+    ----------
+    grad_output : array (B, K, *out) or (K, *out)
+        Gradient in the output of ``conv(x, weight, ...)`` with the same options.
+    x, weight, stride, padding, dilation, groups, padding_mode, budget
+        As for `conv`.
+
+    Returns
+    -------
+    grad_x, grad_weight, grad_bias : arrays
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    Twice the multiply-adds of `conv`: each gradient is one product with the columns or their
+    adjoint, in tiles of `budget` bytes. Holds for real dtypes.  Book: "Parameters and gradients".
+
+    Examples
+    --------
+    >>> x, weight = np.array([[[0., 0., 1., 1.]]]), np.array([[[-1., 1.]]])
+    >>> grad_x, grad_weight, grad_bias = conv_backward(np.ones((1, 1, 3)), x, weight)
+    >>> grad_x
+    array([[[-1.,  0.,  0.,  1.]]])
+    >>> grad_weight, grad_bias
+    (array([[[1., 2.]]]), array([3.]))
+    """
+    where = "conv_backward"
+    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    check_arrays(where, x=x, grad_output=grad_output)
+    _check_grad(where, grad_output, x, weight, layer)
+    grad = grad_output if layer.batched else grad_output[None]
+    shape = tuple(layer.x.shape)
+    grad_x = im2col.backward_input(
+        grad, weight, layer.window, shape, groups=layer.groups, budget=layer.budget
+    )
+    shape = tuple(weight.shape)
+    grad_weight = im2col.backward_weight(
+        grad, layer.x, layer.window, shape, groups=layer.groups, budget=layer.budget
+    )
+    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
+    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
+    return tuple(cast(g, x.dtype) for g in grads)
+
+
+class _Layer(NamedTuple):
+    """What the checks found: a batched input, its window, and whether the batch was given."""
+
+    x: Array
+    batched: bool
+    window: Window
+    groups: int
+    budget: int
+
+
+def _check_layer(
+    where: str,
+    x: Array,
+    weight: Array,
+    stride: IntOrInts,
+    padding: Padding,
+    dilation: IntOrInts,
+    groups: int,
+    padding_mode: str,
+    budget: int,
+) -> _Layer:
+    """Every check that the forward and the backward pass share."""
+    check_arrays(where, x=x, weight=weight)
+    if weight.ndim < 3:
+        raise ValueError(
+            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least; "
+            f"got weight.shape={tuple(weight.shape)}."
+        )
+    rank = weight.ndim - 2
+    images, batched = as_batch(where, "x", x, rank)
+    if min(weight.shape) < 1:
+        raise ValueError(
+            f"{where}: no axis of weight may be empty; got weight.shape={tuple(weight.shape)}."
+        )
+    window = make_window(
+        where, tuple(weight.shape[2:]), stride, padding, dilation, rank, padding_mode
+    )
+    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    (budget,) = per_axis(where, "budget", budget, 1, least=1)
+    _check_channels(where, x, weight, images.shape[1], groups)
+    size = tuple(images.shape[2:])
+    check_fits(where, window, size)
+    check_padding(where, window, size)
+    return _Layer(images, batched, window, groups, budget)
+
+
+def _check_channels(where: str, x: Array, weight: Array, channels: int, groups: int) -> None:
+    got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
+    kernels, seen = weight.shape[:2]
+    if channels != groups * seen:
+        raise ValueError(
+            f"{where}: x has {channels} channels, but weight and groups expect "
+            f"{groups} * {seen} = {groups * seen}; {got}"
+        )
+    if kernels % groups:
+        raise ValueError(
+            f"{where}: groups must divide the {kernels} kernels of weight, but {kernels} = "
+            f"{kernels // groups} * {groups} + {kernels % groups}; {got}"
+        )
+
+
+def _check_bias(where: str, bias: Array | None, kernels: int) -> None:
+    if bias is not None and tuple(bias.shape) != (kernels,):
+        raise ValueError(
+            f"{where}: bias must have one value for each of the {kernels} kernels, shape "
+            f"({kernels},); got bias.shape={tuple(bias.shape)}."
+        )
+
+
+def _check_method(where: str, method: str) -> str:
+    if method == "auto":
+        return "im2col"
+    if method not in METHODS:
+        raise ValueError(
+            f"{where}: method must be one of {('auto', *METHODS)}; got method={method!r}."
+        )
+    return method
+
+
+def _check_grad(where: str, grad: Array, x: Array, weight: Array, layer: _Layer) -> None:
+    out: Ints = layer.window.output_size(tuple(layer.x.shape[2:]))
+    expected = (*x.shape[: 1 if layer.batched else 0], weight.shape[0], *out)
+    if tuple(grad.shape) != expected:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {expected}; "
+            f"got grad_output.shape={tuple(grad.shape)}."
+        )

@@ -1,0 +1,124 @@
+"""What a layer costs, counted before it runs: parameters, multiply-adds, bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .geometry import IntOrInts, Ints, Padding, check_fits, make_window, per_axis
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Counts for one layer. Sizes in bytes, work in multiply-adds (two operations each)."""
+
+    output_shape: Ints
+    parameters: int
+    multiply_adds: int
+    input_bytes: int
+    weight_bytes: int
+    output_bytes: int
+    column_bytes: int
+
+    @property
+    def intensity(self) -> float:
+        """Operations a byte moved, if input, weights and output each move once."""
+        moved = self.input_bytes + self.weight_bytes + self.output_bytes
+        return 2 * self.multiply_adds / moved
+
+    @property
+    def blow_up(self) -> float:
+        """How many times the input the columns of im2col are, all laid out at once."""
+        return self.column_bytes / self.input_bytes
+
+
+def conv_cost(
+    x_shape: Sequence[int],
+    weight_shape: Sequence[int],
+    *,
+    bias: bool = True,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    groups: int = 1,
+    itemsize: int = 4,
+) -> LayerCost:
+    r"""Count what ``conv(x, weight, bias, ...)`` costs, from the shapes alone.
+
+    .. math:: \text{parameters} = K\,(C/G \cdot N^2 + 1), \qquad
+              \text{multiply-adds} = B \cdot K \cdot H'W' \cdot C/G \cdot N^2
+
+    Parameters
+    ----------
+    x_shape : (B, C, *spatial)
+    weight_shape : (K, C/groups, *kernel)
+    bias : bool
+        Count K more parameters; default True. A bias adds no multiply-adds.
+    stride, padding, dilation, groups
+        As for `conv`.
+    itemsize : int
+        Bytes a value; default 4, float32.
+
+    Returns
+    -------
+    LayerCost
+        `output_shape`, `parameters`, `multiply_adds`, `input_bytes`, `weight_bytes` (with bias),
+        `output_bytes`, `column_bytes` (im2col, all at once), and from these `intensity` and
+        `blow_up`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Shapes disagree or hold less than 1, an option is out of range, or no window fits.
+
+    Notes
+    -----
+    Constant time.  Multiply-adds in the padding count, as they do in published figures.
+    Book: "Parameters and gradients".
+
+    Examples
+    --------
+    >>> cost = conv_cost((1, 3, 227, 227), (96, 3, 11, 11), stride=4)    # AlexNet's first layer
+    >>> cost.output_shape, cost.parameters, cost.multiply_adds
+    ((1, 96, 55, 55), 34944, 105415200)
+    >>> round(cost.blow_up, 2)
+    7.1
+    """
+    where = "conv_cost"
+    x_sizes = _shape(where, "x_shape", x_shape)
+    weight_sizes = _shape(where, "weight_shape", weight_shape)
+    rank = len(weight_sizes) - 2
+    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    (itemsize,) = per_axis(where, "itemsize", itemsize, 1, least=1)
+    (batch, channels), size = x_sizes[:2], x_sizes[2:]
+    (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]
+    if len(size) != rank or channels != groups * seen or kernels % groups:
+        raise ValueError(
+            f"{where}: x_shape must be (B, C, *spatial) and weight_shape (K, C/groups, *kernel) "
+            f"with as many axes, and groups must divide K; "
+            f"got {x_sizes}, {weight_sizes}, groups={groups}."
+        )
+    window = make_window(where, kernel, stride, padding, dilation, rank)
+    check_fits(where, window, size)
+    out = window.output_size(size)
+    row, outputs = seen * math.prod(kernel), batch * math.prod(out)
+    parameters = kernels * (row + bool(bias))
+    return LayerCost(
+        output_shape=(batch, kernels, *out),
+        parameters=parameters,
+        multiply_adds=outputs * kernels * row,
+        input_bytes=math.prod(x_sizes) * itemsize,
+        weight_bytes=parameters * itemsize,
+        output_bytes=outputs * kernels * itemsize,
+        column_bytes=outputs * groups * row * itemsize,
+    )
+
+
+def _shape(where: str, name: str, shape: Sequence[int]) -> Ints:
+    if not isinstance(shape, (tuple, list)) or len(shape) < 3:
+        raise ValueError(
+            f"{where}: {name} must be a tuple of three sizes at least, (batch or kernels, "
+            f"channels, *spatial); got {shape!r}."
+        )
+    return per_axis(where, name, shape, len(shape), least=1)

@@ -1,0 +1,366 @@
+"""Integers only: how many windows fit, what they cover, how padding maps back to the input.
+
+Nothing here knows arrays. Every other module asks this one for its sizes, so a size rule stands
+in one place. Letters, per axis: input size n, kernel size N, stride s, padding p, dilation d.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+Ints = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+IntOrInts = int | Sequence[int]
+Padding = int | Sequence[int] | Sequence[Sequence[int]] | str
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window: one value per spatial axis, already checked.
+
+    Convolution, pooling, im2col and their adjoints differ in what they do with a window's
+    contents. What a window *is*, they share.
+    """
+
+    kernel_size: Ints
+    stride: Ints
+    dilation: Ints
+    padding: Pairs  # (before, after) per axis
+    mode: str = "zeros"  # what the padding holds
+
+    @property
+    def span(self) -> Ints:
+        """Cells from the first tap to the last, per axis: ``d*(N - 1) + 1``."""
+        return tuple(d * (n - 1) + 1 for n, d in zip(self.kernel_size, self.dilation, strict=True))
+
+    @property
+    def is_point(self) -> bool:
+        """True for a 1x1 window of stride 1: it rearranges nothing."""
+        return math.prod(self.kernel_size) == 1 and math.prod(self.stride) == 1
+
+    def output_size(self, input_size: Ints) -> Ints:
+        """Windows that fit, per axis; zero or less where none does."""
+        return tuple(
+            (n + sum(p) - span) // s + 1
+            for n, p, span, s in zip(input_size, self.padding, self.span, self.stride, strict=True)
+        )
+
+    def reach(self, input_size: Ints, box: Sequence[slice]) -> Pairs:
+        """Padding that turns the input into just what the outputs in `box` read.
+
+        Output ``u`` reads padded cells ``u*s`` to ``u*s + span``. Counted from the input's own
+        edges that is a padding again, negative where the outputs leave cells unread: the
+        same `pad` then both pads a whole input and cuts out the part that one tile needs.
+        """
+        return tuple(
+            (before - b.start * s, (b.stop - 1) * s + span - before - n)
+            for n, (before, _), span, s, b in zip(
+                input_size, self.padding, self.span, self.stride, box, strict=True
+            )
+        )
+
+
+def make_window(
+    where: str,
+    kernel_size: IntOrInts,
+    stride: IntOrInts,
+    padding: Padding,
+    dilation: IntOrInts,
+    rank: int,
+    mode: str = "zeros",
+) -> Window:
+    """Check the options of the public function `where` and give every axis its value."""
+    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
+    strides = per_axis(where, "stride", stride, rank, least=1)
+    dilations = per_axis(where, "dilation", dilation, rank, least=1)
+    if isinstance(padding, str):
+        pairs = _named_padding(where, padding, kernel, strides, dilations)
+    else:
+        pairs = _padding_pairs(where, padding, rank)
+    if mode not in PADDING_MODES:
+        raise ValueError(f"{where}: padding_mode must be one of {PADDING_MODES}; got {mode!r}.")
+    return Window(kernel, strides, dilations, pairs, mode)
+
+
+def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
+    """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
+    rule = f"{where}: {name} must be an int or {rank} of them, one per spatial axis"
+    values = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if len(values) != rank:
+        raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
+    ints = tuple(_as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
+    if any(v < least for v in ints):
+        raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
+    return ints
+
+
+def _as_int(message: str, value: object) -> int:
+    # True and False are ints to Python; as a stride they are a slip of the pen.
+    if isinstance(value, bool):
+        raise TypeError(message)
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(message) from None
+
+
+def _padding_pairs(where: str, padding: object, rank: int) -> Pairs:
+    """An int, one int per axis, or one (before, after) pair per axis: all become pairs."""
+    values = list(padding) if isinstance(padding, (tuple, list)) else [padding] * rank
+    rule = (
+        f"{where}: padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), "
+        f'one per spatial axis, or "same" or "valid"; got padding={padding!r}.'
+    )
+    if len(values) != rank:
+        raise ValueError(rule)
+    pairs = []
+    for value in values:
+        pair = list(value) if isinstance(value, (tuple, list)) else [value, value]
+        if len(pair) != 2:
+            raise ValueError(rule)
+        pairs.append((_as_int(rule, pair[0]), _as_int(rule, pair[1])))
+    if any(p < 0 for pair in pairs for p in pair):
+        raise ValueError(
+            f"{where}: padding must be at least 0; got padding={padding!r}. "
+            f"To crop, slice the input first."
+        )
+    return tuple(pairs)
+
+
+def _named_padding(where: str, padding: str, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
+    if padding == "valid":
+        return ((0, 0),) * len(kernel)
+    if padding != "same":
+        raise ValueError(
+            f'{where}: padding as a word must be "same" or "valid"; got padding={padding!r}.'
+        )
+    if math.prod(stride) != 1:
+        raise ValueError(
+            f'{where}: padding="same" keeps the size, so it needs stride 1; got stride={stride}. '
+            f"Give the padding as numbers."
+        )
+    # d*(N - 1) cells are missing in all; where that is odd, the extra one goes after the input.
+    return tuple(
+        (d * (n - 1) // 2, d * (n - 1) - d * (n - 1) // 2)
+        for n, d in zip(kernel, dilation, strict=True)
+    )
+
+
+def check_fits(where: str, window: Window, input_size: Ints) -> None:
+    """Raise where no window fits, with the arithmetic and the nearest repair."""
+    for n, (before, after), kernel, d, span in zip(
+        input_size, window.padding, window.kernel_size, window.dilation, window.span, strict=True
+    ):
+        if n < 1:
+            raise ValueError(f"{where}: every spatial size must be at least 1; got {input_size}.")
+        if span > n + before + after:
+            pads = f"2*{before}" if before == after else f"{before} + {after}"
+            repair = f"padding >= {math.ceil((span - n) / 2)}"
+            if kernel > 1 and n + before + after >= kernel:
+                repair += f" or dilation <= {(n + before + after - 1) // (kernel - 1)}"
+            raise ValueError(
+                f"{where}: no window fits: the dilated kernel spans {d}*({kernel} - 1) + 1 = "
+                f"{span}, the padded input is {n} + {pads} = {n + before + after}. Use {repair}."
+            )
+
+
+def check_padding(where: str, window: Window, input_size: Ints) -> None:
+    """Raise where the input is too small to be mirrored or wrapped as far as asked."""
+    for n, pair in zip(input_size, window.padding, strict=True):
+        if window.mode == "reflect" and max(pair) >= n:
+            raise ValueError(
+                f'{where}: padding_mode="reflect" mirrors without repeating the edge, so padding '
+                f"must be less than the size; got padding {max(pair)} for size {n}. "
+                f'Use padding <= {n - 1} or padding_mode="replicate".'
+            )
+        if window.mode == "circular" and max(pair) > n:
+            raise ValueError(
+                f'{where}: padding_mode="circular" wraps around once at most, so padding must not '
+                f"exceed the size; got padding {max(pair)} for size {n}. Use padding <= {n}."
+            )
+
+
+def source_index(n: int, before: int, after: int, mode: str) -> list[int]:
+    """Which input cell each padded cell copies, for the modes that copy.
+
+    >>> source_index(4, 2, 2, "reflect")      # 1 2 3 4 -> 3 2 1 2 3 4 3 2
+    [2, 1, 0, 1, 2, 3, 2, 1]
+    >>> source_index(4, 2, 2, "replicate")
+    [0, 0, 0, 1, 2, 3, 3, 3]
+    >>> source_index(4, 2, 2, "circular")
+    [2, 3, 0, 1, 2, 3, 0, 1]
+    """
+    cells = range(-before, n + after)
+    if mode == "circular":
+        return [i % n for i in cells]
+    if mode == "replicate":
+        return [min(max(i, 0), n - 1) for i in cells]
+    # A mirror at both ends: go up to n - 1, come back, and start again.
+    period = max(2 * (n - 1), 1)
+    return [min(i % period, period - i % period) for i in cells]
+
+
+def tiles(shape: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
+    """Cut a box of `shape` into boxes of at most `limit` points, the last axes kept whole longest.
+
+    An empty axis gives one empty box, so that an empty batch still takes its way through.
+
+    >>> [*tiles((2, 4), 3)]
+    [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 4, None)), \
+(slice(1, 2, None), slice(0, 3, None)), (slice(1, 2, None), slice(3, 4, None))]
+    """
+    steps = [
+        max(1, min(n, limit // max(1, math.prod(shape[axis + 1 :]))))
+        for axis, n in enumerate(shape)
+    ]
+    return product(
+        *(
+            [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
+            for n, step in zip(shape, steps, strict=True)
+        )
+    )
+
+
+def output_size(
+    input_size: IntOrInts,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+) -> int | Ints:
+    r"""How many windows fit: the output size of a convolution or a pooling.
+
+    .. math:: n' = \left\lfloor \frac{n + 2p - d\,(N - 1) - 1}{s} \right\rfloor + 1
+
+    Parameters
+    ----------
+    input_size : int or tuple of int
+        An int for one axis, a tuple for one size per axis.
+    kernel_size, stride, dilation : int or one int per axis
+        All at least 1; `stride` and `dilation` default to 1.
+    padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
+        Cells added on *each* side; default 0.
+    ceil_mode : bool
+        Round up instead of down, as pooling may; a last window that would start beyond the input
+        and its left padding is left out.
+
+    Returns
+    -------
+    int or tuple of int
+        An int for an int `input_size`, else a tuple.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is no int or out of range, or no window fits.
+
+    Notes
+    -----
+    Constant time. Derivation: Dumoulin and Visin, "A guide to convolution arithmetic for deep
+    learning" (2016), relationship 6, with dilation. `ceil_mode` follows ``torch.nn.MaxPool2d``.
+    Book: "Stride, padding and size".
+
+    Examples
+    --------
+    >>> output_size(32, 3)
+    30
+    >>> output_size((224, 224), 7, stride=2, padding=3)
+    (112, 112)
+    >>> output_size(6, 3, stride=2), output_size(6, 3, stride=2, ceil_mode=True)
+    (2, 3)
+    """
+    where = "output_size"
+    single = not isinstance(input_size, (tuple, list))
+    rank = 1 if single else len(input_size)  # type: ignore[arg-type]
+    sizes = per_axis(where, "input_size", input_size, rank, least=1)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    check_fits(where, window, sizes)
+    out = window.output_size(sizes)
+    if ceil_mode:
+        out = tuple(
+            _round_up(n, pair, span, s)
+            for n, pair, span, s in zip(
+                sizes, window.padding, window.span, window.stride, strict=True
+            )
+        )
+    return out[0] if single else out
+
+
+def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
+    out = -((span - n - sum(pair)) // s) + 1  # the ceiling of (n + p + p - span) / s, plus one
+    # A window that starts in the padding after the input would see nothing of it.
+    return out - 1 if (out - 1) * s >= n + pair[0] else out
+
+
+class Field(NamedTuple):
+    """What one output ``u`` of a stack sees: `size` cells from ``start + u*jump`` on."""
+
+    size: int
+    jump: int
+    start: int
+
+
+def receptive_field(layers: Sequence[tuple[int, ...] | list[int]]) -> list[Field]:
+    r"""Receptive field along one axis, after each layer of a stack.
+
+    .. math:: r \leftarrow r + d\,(N - 1)\,j, \qquad a \leftarrow a - p\,j, \qquad j \leftarrow s\,j
+
+    starting from :math:`r = 1`, :math:`a = 0`, :math:`j = 1`.
+
+    Parameters
+    ----------
+    layers : sequence of (kernel_size, stride, padding, dilation)
+        One tuple of ints a layer, convolution or pooling; what is left off at the end is 1, 0, 1.
+
+    Returns
+    -------
+    list of Field
+        ``(size, jump, start)`` after each layer: output ``u`` sees the `size` input cells from
+        ``start + u*jump`` on. A negative `start` lies in the padding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A layer is no tuple of one to four ints, or an int is out of range.
+
+    Notes
+    -----
+    One step a layer. Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional
+    neural networks", Distill (2019).  Book: "Stride, padding and size".
+
+    Examples
+    --------
+    >>> [field.size for field in receptive_field([(3,), (2, 2), (3,), (2, 2)])]
+    [3, 4, 8, 10]
+    >>> receptive_field([(3, 1, 1), (3, 2, 1)])[-1]
+    Field(size=5, jump=2, start=-2)
+    """
+    where = "receptive_field"
+    fields, field = [], Field(size=1, jump=1, start=0)
+    if not isinstance(layers, (tuple, list)):
+        raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
+    for layer in layers:
+        if not isinstance(layer, (tuple, list)) or not 1 <= len(layer) <= 4:
+            raise ValueError(
+                f"{where}: a layer is (kernel_size, stride, padding, dilation), of which all but "
+                f"the first may be left off; got {layer!r}."
+            )
+        kernel, s, p, d = [*layer, 1, 0, 1][: len(layer)] + [1, 0, 1][len(layer) - 1 :]
+        window = make_window(where, kernel, s, p, d, rank=1)
+        size, jump, start = field
+        field = Field(
+            size + (window.span[0] - 1) * jump,
+            jump * window.stride[0],
+            start - window.padding[0][0] * jump,
+        )
+        fields.append(field)
+    return fields

@@ -1,0 +1,198 @@
+"""im2col and its adjoint: every window laid out as a column, and columns added back to an image."""
+
+from __future__ import annotations
+
+import math
+
+from ._arrays import (
+    Array,
+    accumulator,
+    add_unpadded,
+    as_batch,
+    cast,
+    check_arrays,
+    namespace,
+    new,
+    pad,
+    scatter,
+    windows,
+)
+from .geometry import IntOrInts, Ints, Padding, Window, check_fits, make_window, per_axis
+
+
+def to_columns(x: Array, window: Window, groups: int, buffer: Array | None) -> Array:
+    """Lay the windows of `x` (B, C, *spatial), padded already, out as columns (B, G, R, L).
+
+    ``R = C/G * prod(kernel_size)`` values of one group's window stand under each other, ``L``
+    windows side by side. This is the one copy of the whole method: into the flat `buffer`, or,
+    where that is None, into new memory (a window of one cell and stride 1 needs none).
+    """
+    rank = x.ndim - 2
+    view = windows(x, window)  # (B, C, *out, *kernel)
+    first, second = _axes(rank)
+    view = namespace(x).moveaxis(view, second, first)  # (B, C, *kernel, *out)
+    if buffer is not None:
+        laid = buffer[: math.prod(view.shape)].reshape(view.shape)
+        laid[...] = view
+        view = laid
+    batch, channels = x.shape[:2]
+    rows = channels // groups * math.prod(window.kernel_size)
+    return view.reshape(batch, groups, rows, math.prod(view.shape[2 + rank :]))
+
+
+def from_columns(columns: Array, out: Ints, size: Ints, window: Window) -> Array:
+    """The adjoint of `to_columns`: (B, G, R, L), L = prod(out), summed into (B, C, *size)."""
+    rank = len(size)
+    batch, groups, rows, _ = columns.shape
+    channels = groups * rows // math.prod(window.kernel_size)
+    parts = columns.reshape(batch, channels, *window.kernel_size, *out)
+    first, second = _axes(rank)
+    parts = namespace(columns).moveaxis(parts, first, second)  # (B, C, *out, *kernel)
+    return scatter(parts, size, window)
+
+
+def _axes(rank: int) -> tuple[Ints, Ints]:
+    """Where the two groups of axes stand behind batch and channels."""
+    return tuple(range(2, 2 + rank)), tuple(range(2 + rank, 2 + 2 * rank))
+
+
+def im2col(
+    x: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+) -> Array:
+    r"""Lay every window of `x` out as one column.
+
+    .. math:: \mathrm{cols}_{b,\;(c,i,j),\;(u,v)} = x_{b,\,c,\;us+id-p,\;vs+jd-p}
+
+    with zeros where the index leaves `x`. The rows run over channel, then kernel cell; the
+    columns over windows, row by row.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial), or (C, *spatial) with a tuple as `kernel_size`
+    kernel_size : int or one int per axis
+        With an int, `x` is batched and has as many spatial axes as are left.
+    stride, dilation : int or one int per axis
+        Default 1.
+    padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
+        Zeros on each side; default 0.
+
+    Returns
+    -------
+    array (B, C*prod(kernel_size), L)
+        New memory, without B for unbatched `x`; ``L`` is the number of windows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is no array, its rank does not fit, or no window fits.
+
+    Notes
+    -----
+    One copy, about ``prod(kernel_size) / prod(stride)`` times the size of `x`. Equals
+    ``torch.nn.functional.unfold``, for any number of axes. Source: Chellapilla, Puri and Simard,
+    "High performance convolutional neural networks for document processing" (2006).
+    Book: "im2col and GEMM".
+
+    Examples
+    --------
+    >>> im2col(np.arange(9).reshape(1, 1, 3, 3), 2)
+    array([[[0, 1, 3, 4],
+            [1, 2, 4, 5],
+            [3, 4, 6, 7],
+            [4, 5, 7, 8]]])
+    """
+    where = "im2col"
+    check_arrays(where, x=x)
+    rank = len(kernel_size) if isinstance(kernel_size, (tuple, list)) else max(1, x.ndim - 2)
+    images, batched = as_batch(where, "x", x, rank)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    size = tuple(images.shape[2:])
+    check_fits(where, window, size)
+    out = window.output_size(size)
+    batch, channels = images.shape[:2]
+    buffer = new((batch * channels * math.prod((*window.kernel_size, *out)),), x, fill=False)
+    columns = to_columns(pad(images, window.padding), window, 1, buffer)[:, 0]  # (B, R, L)
+    return columns if batched else columns[0]
+
+
+def col2im(
+    cols: Array,
+    output_size: IntOrInts,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+) -> Array:
+    r"""Add every column back to the window it came from: the adjoint of `im2col`.
+
+    .. math:: x_{b,c,h,w} = \sum_{\substack{u,v,i,j:\; us+id-p=h,\\ vs+jd-p=w}}
+              \mathrm{cols}_{b,\;(c,i,j),\;(u,v)}
+
+    Not its inverse: a cell that several windows share receives the sum of what they hold.
+
+    Parameters
+    ----------
+    cols : array (B, C*prod(kernel_size), L) or (C*prod(kernel_size), L)
+    output_size : int or one int per axis
+        Size of the image to add into; its length is the number of spatial axes.
+    kernel_size, stride, padding, dilation
+        As for `im2col`.
+
+    Returns
+    -------
+    array (B, C, *output_size)
+        New memory, without B for unbatched `cols`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `cols` is no array, or its rows or columns do not fit the window and size.
+
+    Notes
+    -----
+    ``prod(kernel_size)`` strided additions. Equals ``torch.nn.functional.fold``, for any number
+    of axes.  Book: "Parameters and gradients".
+
+    Examples
+    --------
+    >>> cols = im2col(np.ones((1, 1, 3, 3)), 2)
+    >>> col2im(cols, (3, 3), 2)      # how many of the four windows see each cell
+    array([[[[1., 2., 1.],
+             [2., 4., 2.],
+             [1., 2., 1.]]]])
+    """
+    where = "col2im"
+    check_arrays(where, cols=cols)
+    rank = len(output_size) if isinstance(output_size, (tuple, list)) else 1
+    size = per_axis(where, "output_size", output_size, rank, least=1)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    check_fits(where, window, size)
+    if cols.ndim not in (2, 3):
+        raise ValueError(
+            f"{where}: cols must be (B, C*prod(kernel_size), L) or (C*prod(kernel_size), L); "
+            f"got cols.shape={tuple(cols.shape)}."
+        )
+    batched = cols.ndim == 3
+    stacked = cols if batched else cols[None]
+    batch, rows, length = stacked.shape
+    out = window.output_size(size)
+    taps = math.prod(window.kernel_size)
+    if rows % taps or length != math.prod(out):
+        raise ValueError(
+            f"{where}: cols must have C*{taps} rows, one for each cell of kernel_size="
+            f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
+            f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
+        )
+    columns = cast(stacked, accumulator(cols))[:, None]  # (B, 1, R, L): one group
+    padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    padded = from_columns(columns, out, padded_size, window)
+    x = new((batch, rows // taps, *size), padded)
+    add_unpadded(x, padded, window.padding)
+    x = cast(x, cols.dtype)
+    return x if batched else x[0]
