@@ -181,12 +181,16 @@ def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array
     """Put copies of its own cells before and after one axis of `x`."""
     lead = (slice(None),) * axis
     (kept,), (placed,) = _overlap(x.shape[axis : axis + 1], (pair,))
-    inner = x[(*lead, kept)]
     source = source_index(x.shape[axis], *pair, mode)
-    before, after = source[: placed.start], source[placed.stop :]
-    if not before and not after:
-        return inner
-    return namespace(x).concat((x[(*lead, before)], inner, x[(*lead, after)]), axis=axis)
+    if placed == slice(0, len(source)):
+        return x[(*lead, kept)]
+    shape = list(x.shape)
+    shape[axis] = len(source)
+    extended = new(shape, x, fill=False)
+    extended[(*lead, placed)] = x[(*lead, kept)]
+    for ends in (slice(0, placed.start), slice(placed.stop, len(source))):
+        extended[(*lead, ends)] = x[(*lead, source[ends])]
+    return extended
 
 
 def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:
