@@ -1,0 +1,117 @@
+# `make` lists what there is. Needs Python 3.11 or newer; all else goes into a folder of its own.
+#
+#   make book PYTHON=python3.12     another Python
+#   make test PINNED=0              the newest versions that pyproject.toml allows, not the pins
+
+PYTHON  ?= python3
+PORT    ?= 8000
+PINNED  ?= 1
+NB      ?= book
+WORKERS ?= 2
+
+ifeq ($(PINNED),1)
+VENV     ?= .venv
+PACKAGES  = -r requirements.txt
+EDITABLE  = --no-deps --no-build-isolation -e .
+else
+VENV     ?= .venv-newest
+PACKAGES  = --upgrade pip
+EDITABLE  = --upgrade -e '.[test]'
+endif
+
+BIN = $(VENV)/bin
+# For what the tools start themselves: a kernel, Node.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+ENV  = $(VENV)/.installed
+HTML = _build/html/index.html
+LIBRARY := $(shell find convlib -name '*.py' -o -name '*.js' -o -name '*.css' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve lab test lint bench notebooks lock clean
+
+help:  ## this list
+	@echo "The convolution book. First time here: make book"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+	  awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
+
+# ---- environment: made once, and again when the pins or the package's description change ----
+
+$(ENV): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "This needs Python 3.11 or newer, and '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
+	    "Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV): 2 GB or more and some minutes, once."
+	@test -x "$(BIN)/python" && "$(BIN)/python" -c 'import pip' 2>/dev/null \
+	  || $(PYTHON) -m venv --clear "$(VENV)" \
+	  || { echo "Could not make an environment; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	"$(BIN)/python" -m pip install $(PACKAGES)
+	"$(BIN)/python" -m pip install $(EDITABLE)
+	"$(BIN)/python" -m pip check
+	@touch $@
+
+# ---- the book ----
+
+# A notebook's cached run is keyed by its own code. When the library under it changes, run it again.
+_build/.library: $(LIBRARY) $(ENV)
+	@mkdir -p _build
+	@rm -rf _build/.jupyter_cache _build/.doctrees
+	@touch $@
+
+# After a failed build the page cache goes: it would hide the warnings of the pages that it holds.
+book: $(ENV) _build/.library  ## run every notebook and build the book; a warning is an error
+	@test ! -e _build/.unfinished || rm -rf _build/.doctrees
+	@touch _build/.unfinished
+	"$(BIN)/jupyter-book" build . -W --keep-going -n
+	@rm _build/.unfinished
+	@echo
+	@echo "The book is built. Open it:  $(CURDIR)/$(HTML)"
+	@echo "or serve it:                 make serve"
+
+serve: $(ENV)  ## serve the built book at http://127.0.0.1:8000 (PORT=...)
+	@test -f $(HTML) || { echo "Nothing is built yet: make book"; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)  (Ctrl+C ends it)"
+	@"$(BIN)/python" -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: $(ENV)  ## open the chapters as notebooks in JupyterLab
+	"$(BIN)/python" -m jupyter lab book
+
+notebooks: $(ENV)  ## run the notebooks and write their outputs into them (NB=file or folder)
+	"$(BIN)/python" tools/notebooks.py "$(NB)"
+
+# ---- checks ----
+
+test: book  ## build the book, then run every test, doctest, notebook and page check
+	"$(BIN)/python" -m pytest -n $(WORKERS) --dist=loadfile
+
+lint: $(ENV)  ## style, formatting and types
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
+	"$(BIN)/python" -m mypy
+	"$(BIN)/python" tools/notebooks.py --check
+
+bench: $(ENV)  ## measure convlib beside other libraries
+	@test -d benchmarks || { echo "There is no folder benchmarks/ yet."; exit 1; }
+	"$(BIN)/python" -m benchmarks
+
+# ---- upkeep ----
+
+MARK = ---- transitive
+lock:  ## resolve requirements.txt anew from its upper part
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	sed '/$(MARK)/q' requirements.txt > .venv-lock/head.txt
+	.venv-lock/bin/python -m pip install -r .venv-lock/head.txt
+	.venv-lock/bin/python -m pip check
+	sed 's/ *[#;].*//; /^$$/d' .venv-lock/head.txt > .venv-lock/direct.txt
+	.venv-lock/bin/python -m pip freeze --all | sed 's/+[a-z0-9.]*$$//' \
+	  | grep -v '^pip==' | grep -vxFf .venv-lock/direct.txt > .venv-lock/tail.txt
+	cat .venv-lock/head.txt .venv-lock/tail.txt > requirements.txt
+	rm -rf .venv-lock
+
+clean:  ## remove what was built; the environment stays (rm -r .venv removes that)
+	rm -rf _build build dist convlib.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find convlib tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +

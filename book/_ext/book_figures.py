@@ -1,0 +1,75 @@
+"""Figures that follow the page: inline the SVG, and let it take its colours from the theme.
+
+Notebooks draw with the palette below (``convlib.plot``), in plain hex colours, so a figure
+looks right anywhere.  In the HTML pages each SVG, from a notebook or from a file, is set into
+the page, and each palette colour becomes a CSS variable of ``book/_static/tokens.css``.  Light
+and dark are then one figure.  Colours outside the palette, and photographs embedded as PNG,
+stay as they are.  A picture without alternative text is a warning, so ``-W`` fails.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+PALETTE = {
+    "#1f2328": "ink", "#59636e": "muted", "#d0d7de": "line", "#f6f8fa": "surface",
+    "#ffffff": "paper", "#0072b2": "input", "#cce3f0": "input-soft", "#d55e00": "kernel",
+    "#f9dcc9": "kernel-soft", "#009e73": "output", "#ccece3": "output-soft", "#cc79a7": "accent",
+}  # fmt: skip
+logger = logging.getLogger(__name__)
+
+
+def themed(svg):
+    """Replace palette colours inside style attributes, and nowhere else."""
+
+    def colour(match):
+        return f"var(--cl-{PALETTE[match[0].lower()]})"
+
+    hexes = re.compile(f"({'|'.join(PALETTE)})(?![0-9a-f])", re.I)
+    return re.sub(r'style="[^"]*"', lambda style: hexes.sub(colour, style[0]), svg)
+
+
+def inlined(svg, prefix, alt):
+    """Make a stand-alone SVG fit to live inside a page."""
+    svg = svg[svg.index("<svg") :]  # the XML prologue stays behind
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.S)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
+    head, body = themed(svg).split(">", 1)
+    width = re.search(r'\bwidth="([\d.]+)(pt|px|)"', head)
+    pixels = round(float(width[1]) * (4 / 3 if width[2] == "pt" else 1)) if width else None
+    box = re.search(r'viewBox="[^"]+"', head)[0]
+    size = f' width="{pixels}"' if pixels else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        f' class="cl-figure" role="img" aria-label="{escape(alt)}" {box}{size}>{body}'
+    )  # fmt: skip
+
+
+class InlineFigures(SphinxPostTransform):
+    """Runs after myst-nb has chosen among the formats of an output, before images are collected."""
+
+    default_priority = 6
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for number, image in enumerate(list(self.document.findall(nodes.image)), start=1):
+            alt = " ".join(image.get("alt", "").split())
+            if not alt:
+                logger.warning("figure without alternative text: %s", image["uri"], location=image)
+            path = Path(self.app.srcdir, image["uri"])
+            if path.suffix != ".svg" or not path.is_file():
+                continue
+            prefix = f"{nodes.make_id(self.env.docname.rsplit('/', 1)[-1])}-{number}-"
+            html = inlined(path.read_text(encoding="utf-8"), prefix, alt)
+            image.replace_self(nodes.raw("", html, format="html"))
+
+
+def setup(app):
+    app.add_post_transform(InlineFigures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
