@@ -31,19 +31,23 @@ def namespace(x: Array) -> ModuleType:
 
 
 def check_arrays(where: str, **arrays: Array) -> None:
-    """Raise unless all are of one library, dtype and device, and hold numbers.
+    """Raise unless all are dense arrays of one library, dtype and device, and hold numbers.
 
-    An argument that is None is passed over; the first array sets the rule for the rest.
+    The first array sets the rule for the rest.
     """
-    given = [(name, a) for name, a in arrays.items() if a is not None]
-    for name, a in given:
+    for name, a in arrays.items():
         # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
         if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
             raise TypeError(
                 f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
                 f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
             )
-    (first, x), *rest = given
+        if is_tensor(a) and a.layout != namespace(a).strided:
+            raise TypeError(
+                f"{where}: {name} must be dense; got layout {a.layout}. "
+                f"Convert it: {name}.to_dense()."
+            )
+    (first, x), *rest = arrays.items()
     for name, a in rest:
         if is_tensor(a) != is_tensor(x):
             from_numpy = name if is_tensor(x) else first

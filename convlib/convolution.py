@@ -10,6 +10,7 @@ from .geometry import (
     Ints,
     Padding,
     Window,
+    check_channels,
     check_fits,
     check_padding,
     make_window,
@@ -95,8 +96,8 @@ def conv(
     """
     where = "conv"
     layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
-    check_arrays(where, x=x, bias=bias)
-    _check_bias(where, bias, weight.shape[0])
+    if bias is not None:
+        _check_bias(where, x, bias, weight.shape[0])
     y = METHODS[_check_method(where, method)](
         layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget
     )
@@ -219,30 +220,16 @@ def _check_layer(
     )
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (budget,) = per_axis(where, "budget", budget, 1, least=1)
-    _check_channels(where, x, weight, images.shape[1], groups)
+    check_channels(where, tuple(x.shape), tuple(weight.shape), groups)
     size = tuple(images.shape[2:])
     check_fits(where, window, size)
     check_padding(where, window, size)
     return _Layer(images, batched, window, groups, budget)
 
 
-def _check_channels(where: str, x: Array, weight: Array, channels: int, groups: int) -> None:
-    got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
-    kernels, seen = weight.shape[:2]
-    if channels != groups * seen:
-        raise ValueError(
-            f"{where}: x has {channels} channels, but weight and groups expect "
-            f"{groups} * {seen} = {groups * seen}; {got}"
-        )
-    if kernels % groups:
-        raise ValueError(
-            f"{where}: groups must divide the {kernels} kernels of weight, but {kernels} = "
-            f"{kernels // groups} * {groups} + {kernels % groups}; {got}"
-        )
-
-
-def _check_bias(where: str, bias: Array | None, kernels: int) -> None:
-    if bias is not None and tuple(bias.shape) != (kernels,):
+def _check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
+    check_arrays(where, x=x, bias=bias)
+    if tuple(bias.shape) != (kernels,):
         raise ValueError(
             f"{where}: bias must have one value for each of the {kernels} kernels, shape "
             f"({kernels},); got bias.shape={tuple(bias.shape)}."
@@ -252,7 +239,7 @@ def _check_bias(where: str, bias: Array | None, kernels: int) -> None:
 def _check_method(where: str, method: str) -> str:
     if method == "auto":
         return "im2col"
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(
             f"{where}: method must be one of {('auto', *METHODS)}; got method={method!r}."
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .geometry import IntOrInts, Ints, Padding, check_fits, make_window, per_axis
+from .geometry import IntOrInts, Ints, Padding, check_channels, check_fits, make_window, per_axis
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,17 @@ def conv_cost(
     where = "conv_cost"
     x_sizes = _shape(where, "x_shape", x_shape)
     weight_sizes = _shape(where, "weight_shape", weight_shape)
-    rank = len(weight_sizes) - 2
+    if len(x_sizes) != len(weight_sizes):
+        raise ValueError(
+            f"{where}: x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
+            f"as many axes as each other; got {x_sizes} and {weight_sizes}."
+        )
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (itemsize,) = per_axis(where, "itemsize", itemsize, 1, least=1)
-    (batch, channels), size = x_sizes[:2], x_sizes[2:]
+    check_channels(where, x_sizes, weight_sizes, groups)
+    batch, size = x_sizes[0], x_sizes[2:]
     (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]
-    if len(size) != rank or channels != groups * seen or kernels % groups:
-        raise ValueError(
-            f"{where}: x_shape must be (B, C, *spatial) and weight_shape (K, C/groups, *kernel) "
-            f"with as many axes, and groups must divide K; "
-            f"got {x_sizes}, {weight_sizes}, groups={groups}."
-        )
-    window = make_window(where, kernel, stride, padding, dilation, rank)
+    window = make_window(where, kernel, stride, padding, dilation, len(kernel))
     check_fits(where, window, size)
     out = window.output_size(size)
     row, outputs = seen * math.prod(kernel), batch * math.prod(out)

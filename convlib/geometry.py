@@ -91,7 +91,9 @@ def make_window(
 
 def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
     """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
-    rule = f"{where}: {name} must be an int or {rank} of them, one per spatial axis"
+    rule = f"{where}: {name} must be an int"
+    if rank > 1:
+        rule += f" or {rank} ints, one per axis"
     values = list(value) if isinstance(value, (tuple, list)) else [value] * rank
     if len(values) != rank:
         raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
@@ -185,6 +187,22 @@ def check_padding(where: str, window: Window, input_size: Ints) -> None:
                 f'{where}: padding_mode="circular" wraps around once at most, so padding must not '
                 f"exceed the size; got padding {max(pair)} for size {n}. Use padding <= {n}."
             )
+
+
+def check_channels(where: str, x_shape: Ints, weight_shape: Ints, groups: int) -> None:
+    """Raise unless the channels of `x` (B, C, ...) are those that `weight` (K, C/G, ...) reads."""
+    got = f"got x.shape={x_shape}, weight.shape={weight_shape}, groups={groups}."
+    channels, (kernels, seen) = x_shape[-len(weight_shape) + 1], weight_shape[:2]
+    if channels != groups * seen:
+        raise ValueError(
+            f"{where}: x has {channels} channels, but weight and groups expect "
+            f"{groups} * {seen} = {groups * seen}; {got}"
+        )
+    if kernels % groups:
+        raise ValueError(
+            f"{where}: groups must divide the {kernels} kernels of weight, but {kernels} = "
+            f"{kernels // groups} * {groups} + {kernels % groups}; {got}"
+        )
 
 
 def source_index(n: int, before: int, after: int, mode: str) -> list[int]:
