@@ -149,7 +149,8 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
             slice(t * d, t * d + (o - 1) * s + 1, s)
             for t, d, o, s in zip(tap, window.dilation, out, window.stride, strict=True)
         )
-        x[(..., *read)] += parts[(..., *tap)]
+        cells = x[(..., *read)]
+        cells += parts[(..., *tap)]
     return x
 
 
@@ -178,7 +179,8 @@ def add_unpadded(x: Array, padded: Array, pairs: Pairs, mode: str = "zeros") -> 
         x += padded
         return
     kept, placed = _overlap(x.shape[2:], pairs)
-    x[(..., *kept)] += padded[(..., *placed)]
+    inner = x[(..., *kept)]  # named first: autograd refuses `x[whole] += ...`, which assigns twice
+    inner += padded[(..., *placed)]
 
 
 def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array:
@@ -204,10 +206,12 @@ def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: st
     folded = new(shape, padded)
     lead = (slice(None),) * axis
     (kept,), (placed,) = _overlap((n,), (pair,))
-    folded[(*lead, kept)] += padded[(*lead, placed)]
+    inner = folded[(*lead, kept)]
+    inner += padded[(*lead, placed)]
     for cell, source in enumerate(source_index(n, *pair, mode)):
         if not placed.start <= cell < placed.stop:
-            folded[(*lead, source)] += padded[(*lead, cell)]
+            target = folded[(*lead, source)]
+            target += padded[(*lead, cell)]
     return folded
 
 
