@@ -97,7 +97,7 @@ def conv(
     where = "conv"
     layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
     if bias is not None:
-        _check_bias(where, x, bias, weight.shape[0])
+        check_bias(where, x, bias, weight.shape[0])
     y = METHODS[_check_method(where, method)](
         layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget
     )
@@ -227,7 +227,8 @@ def _check_layer(
     return _Layer(images, batched, window, groups, budget)
 
 
-def _check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
+def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
+    """Raise unless `bias` (K,) goes with `x` and has a value for each kernel."""
     check_arrays(where, x=x, bias=bias)
     if tuple(bias.shape) != (kernels,):
         raise ValueError(

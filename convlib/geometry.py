@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -317,6 +317,105 @@ def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
     out = -((span - n - sum(pair)) // s) + 1  # the ceiling of (n + p + p - span) / s, plus one
     # A window that starts in the padding after the input would see nothing of it.
     return out - 1 if (out - 1) * s >= n + pair[0] else out
+
+
+def transpose_window(
+    where: str,
+    input_size: Ints,
+    kernel_size: IntOrInts,
+    stride: IntOrInts,
+    padding: Padding,
+    output_padding: IntOrInts,
+    dilation: IntOrInts,
+) -> tuple[Window, Ints]:
+    """The window whose adjoint is asked for, and the size that the adjoint gives.
+
+    The window slides over the *output*. Output padding adds nothing to it: it takes cells off the
+    padding behind, so that a larger output has just as many windows.
+    """
+    rank = len(input_size)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    extra = per_axis(where, "output_padding", output_padding, rank, least=0)
+    for op, s, d in zip(extra, window.stride, window.dilation, strict=True):
+        if op >= max(s, d):
+            raise ValueError(
+                f"{where}: output_padding chooses among the sizes that a stride makes equal, so it "
+                f"must be less than stride or dilation; got output_padding={op}, stride={s}, "
+                f"dilation={d}. Use output_padding <= {max(s, d) - 1}."
+            )
+    pairs = tuple(
+        (before, after - op) for (before, after), op in zip(window.padding, extra, strict=True)
+    )
+    size = tuple(
+        (n - 1) * s + span - sum(pair)
+        for n, s, span, pair in zip(input_size, window.stride, window.span, pairs, strict=True)
+    )
+    for n, s, span, pair, o in zip(
+        input_size, window.stride, window.span, pairs, size, strict=True
+    ):
+        if o < 1:
+            raise ValueError(
+                f"{where}: nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
+                f"{sum(pair)} = {o}. Use less padding, or more output_padding."
+            )
+    return replace(window, padding=pairs), size
+
+
+def transpose_output_size(
+    input_size: IntOrInts,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    output_padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+) -> int | Ints:
+    r"""The output size of a transposed convolution.
+
+    .. math:: n' = (n - 1)\,s - 2p + d\,(N - 1) + p_{\mathrm{out}} + 1
+
+    Parameters
+    ----------
+    input_size : int or tuple of int
+        An int for one axis, a tuple for one size per axis.
+    kernel_size, stride, dilation : int or one int per axis
+        All at least 1; `stride` and `dilation` default to 1.
+    padding : int, one int per axis or one (before, after) pair per axis
+        Cells taken off *each* side of the output; default 0.
+    output_padding : int or one int per axis
+        Chooses among the sizes that a convolution of this stride maps to the same one; less than
+        stride or dilation; default 0.
+
+    Returns
+    -------
+    int or tuple of int
+        An int for an int `input_size`, else a tuple.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is no int or out of range, or nothing is left of the output.
+
+    Notes
+    -----
+    Constant time. Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep
+    learning" (2016), relationship 14, with dilation.
+
+    Examples
+    --------
+    >>> transpose_output_size(4, 3, stride=2, padding=1, output_padding=1)
+    8
+    >>> output_size(17, 5, stride=3, padding=2)           # 17 becomes 6 ...
+    6
+    >>> transpose_output_size(6, 5, stride=3, padding=2)  # ... and 6 becomes 16, not 17
+    16
+    """
+    where = "transpose_output_size"
+    single = not isinstance(input_size, (tuple, list))
+    rank = 1 if single else len(input_size)  # type: ignore[arg-type]
+    sizes = per_axis(where, "input_size", input_size, rank, least=1)
+    _, out = transpose_window(where, sizes, kernel_size, stride, padding, output_padding, dilation)
+    return out[0] if single else out
 
 
 class Field(NamedTuple):

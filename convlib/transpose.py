@@ -1,0 +1,456 @@
+"""Transposed convolution by its three equal definitions, and the matrix that explains them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._arrays import Array, as_batch, cast, check_arrays, is_tensor, namespace, new, pad
+from .convolution import check_bias
+from .geometry import (
+    IntOrInts,
+    Ints,
+    Padding,
+    Window,
+    check_fits,
+    make_window,
+    per_axis,
+    transpose_window,
+)
+from .methods import im2col
+from .methods.im2col import COLUMN_BUDGET
+
+
+def conv_transpose(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    output_padding: IntOrInts = 0,
+    groups: int = 1,
+    dilation: IntOrInts = 1,
+    method: str = "auto",
+    budget: int = COLUMN_BUDGET,
+) -> Array:
+    r"""The transpose of a convolution: every input adds a scaled kernel to the output.
+
+    .. math:: y_{b,k,h,w} = \beta_k +
+              \sum_{c}\; \sum_{\substack{u,i:\ us+id-p=h \\ v,j:\ vs+jd-p=w}}
+              x_{b,c,u,v}\; w_{c,k,i,j}
+
+    It is the adjoint of `conv` with the same kernels and options: its matrix is the transpose of
+    that convolution's matrix. It is not an inverse: it restores the shape, not the values.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial) or (C, *spatial)
+    weight : array (C, K/groups, *kernel)
+        The kernels of the convolution that is transposed, which has C outputs and K inputs.
+    bias : array (K,), optional
+    stride : int or one int per axis
+        Cells between the places of two inputs; default 1.
+    padding : int, one int per axis or one (before, after) pair per axis
+        Cells taken off each side of the output; default 0.
+    output_padding : int or one int per axis
+        Cells by which the output is larger behind; less than stride or dilation; default 0.
+    groups : int
+        Divides both C and K; default 1.
+    dilation : int or one int per axis
+        Default 1.
+    method : "auto", "scatter", "zero_insertion", "matrix" or "native"
+        Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
+        zeros between the inputs and convolve with the turned kernel; multiply by the transposed
+        matrix (small inputs only); torch's own kernel. "auto" is "scatter".
+    budget : int
+        Bytes of columns that "scatter" holds at once; default ``COLUMN_BUDGET``, 8 MiB.
+
+    Returns
+    -------
+    array (B, K, *out)
+        Without B for unbatched `x`; library, device and dtype of `x`;
+        ``out = (H - 1)*stride - 2*padding + dilation*(N - 1) + output_padding + 1`` for each axis.
+
+    Raises
+    ------
+    TypeError
+        Libraries, dtypes or devices are mixed, or an option is of the wrong type.
+    ValueError
+        Shapes disagree, an option is out of range, or nothing is left of the output.
+
+    Notes
+    -----
+    ``B*C*prod(spatial) * K/G*prod(kernel)`` multiply-adds by "scatter"; "zero_insertion" spends
+    about ``prod(stride)`` times as many, on zeros. Same results as
+    ``torch.nn.functional.conv_transpose1d``, ``conv_transpose2d`` and ``conv_transpose3d``.
+    Source: Dumoulin and Visin (2016), chapter 4.
+
+    Examples
+    --------
+    >>> conv_transpose(np.array([[[1., 2.]]]), np.array([[[1., 0., -1.]]]), stride=2)
+    array([[[ 1.,  0.,  1.,  0., -2.]]])
+    """
+    where = "conv_transpose"
+    layer = _check_layer(
+        where, x, weight, stride, padding, output_padding, groups, dilation, budget
+    )
+    if bias is not None:
+        check_bias(where, x, bias, layer.shape[1])
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"{where}: method must be one of {(*METHODS,)}; got method={method!r}.")
+    y = METHODS[method](layer, weight)
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
+    y = cast(y, x.dtype)
+    return y if layer.batched else y[0]
+
+
+def conv_transpose_backward(
+    grad_output: Array,
+    x: Array,
+    weight: Array,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    output_padding: IntOrInts = 0,
+    groups: int = 1,
+    dilation: IntOrInts = 1,
+    budget: int = COLUMN_BUDGET,
+) -> tuple[Array, Array, Array]:
+    r"""Gradients of a transposed convolution in its input, its kernels and its bias.
+
+    The adjoint of an adjoint is the thing itself: the gradient in `x` is the *convolution* of
+    `grad_output` with `weight`, and the gradient in `weight` is that of this convolution with `x`
+    and `grad_output` in each other's place.
+
+    Parameters
+    ----------
+    grad_output : array (B, K, *out) or (K, *out)
+        Gradient in the output of ``conv_transpose(x, weight, ...)`` with the same options.
+    x, weight, stride, padding, output_padding, groups, dilation, budget
+        As for `conv_transpose`.
+
+    Returns
+    -------
+    grad_x, grad_weight, grad_bias : arrays
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv_transpose` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    Twice the multiply-adds of `conv_transpose`, in tiles of `budget` bytes.  Real dtypes.
+
+    Examples
+    --------
+    >>> x, weight = np.array([[[1., 2.]]]), np.array([[[1., 0., -1.]]])
+    >>> grad = np.array([[[1., 2., 3., 4., 5.]]])
+    >>> grad_x, grad_weight, grad_bias = conv_transpose_backward(grad, x, weight, stride=2)
+    >>> grad_x                                     # 1*1 + 3*(-1), 3*1 + 5*(-1)
+    array([[[-2., -2.]]])
+    >>> grad_weight, grad_bias
+    (array([[[ 7., 10., 13.]]]), array([15.]))
+    """
+    where = "conv_transpose_backward"
+    layer = _check_layer(
+        where, x, weight, stride, padding, output_padding, groups, dilation, budget
+    )
+    check_arrays(where, x=x, grad_output=grad_output)
+    expected = layer.shape if layer.batched else layer.shape[1:]
+    if tuple(grad_output.shape) != expected:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {expected}; "
+            f"got grad_output.shape={tuple(grad_output.shape)}."
+        )
+    grad = grad_output if layer.batched else grad_output[None]
+    options = {"groups": layer.groups, "budget": layer.budget}
+    grad_x = im2col.forward(grad, weight, layer.window, **options)
+    grad_weight = im2col.backward_weight(
+        layer.x, grad, layer.window, tuple(weight.shape), **options
+    )
+    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
+    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
+    return tuple(cast(g, x.dtype) for g in grads)
+
+
+class _Layer(NamedTuple):
+    """What the checks found: the batched input, and the convolution that is transposed."""
+
+    x: Array  # (B, C, *spatial)
+    batched: bool
+    window: Window  # slides over the output
+    shape: Ints  # (B, K, *out)
+    groups: int
+    budget: int
+
+
+def _check_layer(
+    where: str,
+    x: Array,
+    weight: Array,
+    stride: IntOrInts,
+    padding: Padding,
+    output_padding: IntOrInts,
+    groups: int,
+    dilation: IntOrInts,
+    budget: int,
+) -> _Layer:
+    """Every check that the forward and the backward pass share."""
+    check_arrays(where, x=x, weight=weight)
+    if weight.ndim < 3 or min(weight.shape) < 1:
+        raise ValueError(
+            f"{where}: weight must be (C, K/groups, *kernel), with one kernel axis at least and "
+            f"no axis empty; got weight.shape={tuple(weight.shape)}."
+        )
+    images, batched = as_batch(where, "x", x, weight.ndim - 2)
+    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    (budget,) = per_axis(where, "budget", budget, 1, least=1)
+    channels = images.shape[1]
+    got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
+    if channels != weight.shape[0]:
+        raise ValueError(
+            f"{where}: x has {channels} channels, but weight expects {weight.shape[0]}, its first "
+            f"axis; {got}"
+        )
+    if channels % groups:
+        raise ValueError(
+            f"{where}: groups must divide the {channels} channels of x, but {channels} = "
+            f"{channels // groups} * {groups} + {channels % groups}; {got}"
+        )
+    size = per_axis(where, "the size of x", tuple(images.shape[2:]), weight.ndim - 2, least=1)
+    kernel = tuple(weight.shape[2:])
+    window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
+    shape = (images.shape[0], weight.shape[1] * groups, *out)
+    return _Layer(images, batched, window, shape, groups, budget)
+
+
+def _scatter(layer: _Layer, weight: Array) -> Array:
+    """First definition: the adjoint. Each input scales its kernel and adds it where it belongs."""
+    return im2col.backward_input(
+        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+    )
+
+
+def _zero_insertion(layer: _Layer, weight: Array) -> Array:
+    """Second definition: spread the inputs, then convolve with the kernel turned by 180 degrees."""
+    window = layer.window
+    pairs = tuple(
+        (span - 1 - before, span - 1 - after)
+        for span, (before, after) in zip(window.span, window.padding, strict=True)
+    )
+    spread = pad(zero_insert(layer.x, window.stride), pairs)
+    rank = len(window.stride)
+    plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
+    turned = _turned(weight, layer.groups)
+    return im2col.forward(spread, turned, plain, groups=layer.groups, budget=layer.budget)
+
+
+def _turned(weight: Array, groups: int) -> Array:
+    """(C, K/G, *kernel) to (K, C/G, *kernel), each kernel turned by 180 degrees."""
+    channels, seen, *kernel = weight.shape
+    grouped = weight.reshape(groups, channels // groups, seen, *kernel).swapaxes(1, 2)
+    flat = grouped.reshape(groups * seen, channels // groups, *kernel)
+    return namespace(weight).flip(flat, tuple(range(2, flat.ndim)))
+
+
+def _matrix(layer: _Layer, weight: Array) -> Array:
+    """Third definition: multiply with the transpose of the convolution's matrix."""
+    matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
+    flat = cast(layer.x.reshape(len(layer.x), matrix.shape[0]), matrix.dtype)
+    return (flat @ matrix).reshape(layer.shape)
+
+
+def _native(layer: _Layer, weight: Array) -> Array:
+    """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
+    rank = weight.ndim - 2
+    if not is_tensor(weight) or rank > 3:
+        raise ValueError(
+            f'conv_transpose: method="native" is the array library\'s own kernel; torch has one '
+            f"for 1 to 3 spatial axes, NumPy has none; got a {type(weight).__name__} with {rank} "
+            f'spatial axes. Use method="auto", or convert with torch.from_numpy.'
+        )
+    functional = namespace(weight).nn.functional
+    kernel = getattr(functional, f"conv_transpose{rank}d")
+    window = layer.window
+    # Behind, cells may be missing as well as over: make the whole output and cut it out.
+    whole = kernel(
+        layer.x, weight, stride=window.stride, dilation=window.dilation, groups=layer.groups
+    )
+    return pad(whole, tuple((-before, -after) for before, after in window.padding))
+
+
+METHODS = {
+    "auto": _scatter,
+    "scatter": _scatter,
+    "zero_insertion": _zero_insertion,
+    "matrix": _matrix,
+    "native": _native,
+}
+
+
+def _explicit(weight: Array, window: Window, x_shape: Ints, groups: int) -> Array:
+    """Convolve every basis image: the images that come out are the columns of the matrix."""
+    cells = math.prod(x_shape)
+    basis = new((cells, cells), weight)
+    diagonal = range(cells)
+    basis[diagonal, diagonal] = 1
+    images = basis.reshape(cells, *x_shape)
+    y = im2col.forward(images, weight, window, groups=groups, budget=COLUMN_BUDGET)
+    return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
+
+
+def conv_matrix(
+    weight: Array,
+    input_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    groups: int = 1,
+) -> Array:
+    r"""The matrix of a convolution: ``M @ x.ravel()`` is ``conv(x, weight, ...).ravel()``.
+
+    .. math:: M_{(k,u,v),\,(c,h,w)} = w_{k,c,i,j}
+              \quad\text{where } h = us+id-p,\; w = vs+jd-p, \quad\text{else } 0
+
+    Parameters
+    ----------
+    weight : array (K, C/groups, *kernel)
+    input_size : int or one int per axis
+        Spatial size of one image.
+    stride, padding, dilation, groups
+        As for `conv`.
+
+    Returns
+    -------
+    array (K*prod(out), C*prod(input_size))
+        Dense, mostly zeros; library, device and dtype of `weight`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv` does.
+
+    Notes
+    -----
+    ``prod(input_size)`` times the memory of the output: for small sizes, to look at. Its transpose
+    is the matrix of `conv_transpose`.
+
+    Examples
+    --------
+    >>> conv_matrix(np.array([[[1., 2., 3.]]]), 5, stride=2)
+    array([[1., 2., 3., 0., 0.],
+           [0., 0., 1., 2., 3.]])
+    """
+    where = "conv_matrix"
+    check_arrays(where, weight=weight)
+    if weight.ndim < 3 or min(weight.shape) < 1:
+        raise ValueError(
+            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least and "
+            f"no axis empty; got weight.shape={tuple(weight.shape)}."
+        )
+    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    if weight.shape[0] % groups:
+        raise ValueError(
+            f"{where}: groups must divide the {weight.shape[0]} kernels of weight; got "
+            f"weight.shape={tuple(weight.shape)}, groups={groups}."
+        )
+    size = per_axis(where, "input_size", input_size, weight.ndim - 2, least=1)
+    window = make_window(where, tuple(weight.shape[2:]), stride, padding, dilation, len(size))
+    check_fits(where, window, size)
+    return _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
+
+
+def zero_insert(x: Array, stride: IntOrInts) -> Array:
+    """Put ``stride - 1`` zeros between each two neighbours, along every spatial axis.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+    stride : int or one int per axis
+
+    Returns
+    -------
+    array (B, C, *out)
+        ``out = (n - 1)*stride + 1`` for each axis; none before the first or behind the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is no array with spatial axes, or `stride` is below 1.
+
+    Notes
+    -----
+    One copy.  The first half of a transposed convolution by zero insertion.
+
+    Examples
+    --------
+    >>> zero_insert(np.array([[[1, 2, 3]]]), 2)
+    array([[[1, 0, 2, 0, 3]]])
+    """
+    where = "zero_insert"
+    check_arrays(where, x=x)
+    if x.ndim < 3:
+        raise ValueError(f"{where}: x must be (B, C, *spatial); got x.shape={tuple(x.shape)}.")
+    size = per_axis(where, "the size of x", tuple(x.shape[2:]), x.ndim - 2, least=1)
+    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
+    out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
+    spread = new((*x.shape[:2], *out), x)
+    spread[(..., *(slice(None, None, s) for s in steps))] = x
+    return spread
+
+
+def overlap_count(
+    input_size: IntOrInts,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    output_padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+) -> Array:
+    """How many taps reach each output of a transposed convolution: its checkerboard, as numbers.
+
+    Parameters
+    ----------
+    input_size : int or tuple of int
+        An int for one axis.
+    kernel_size, stride, padding, output_padding, dilation
+        As for `conv_transpose`.
+
+    Returns
+    -------
+    numpy.ndarray (*out) of int
+        All alike away from the borders where `stride` divides `kernel_size`, at dilation 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `transpose_output_size` does.
+
+    Notes
+    -----
+    A transposed convolution of ones with a kernel of ones. Source: Odena, Dumoulin and Olah,
+    "Deconvolution and checkerboard artifacts", Distill (2016).
+
+    Examples
+    --------
+    >>> overlap_count(4, 3, stride=2)
+    array([1, 1, 2, 1, 2, 1, 2, 1, 1])
+    >>> overlap_count(4, 4, stride=2)
+    array([1, 1, 2, 2, 2, 2, 2, 2, 1, 1])
+    """
+    where = "overlap_count"
+    rank = len(input_size) if isinstance(input_size, (tuple, list)) else 1
+    size = per_axis(where, "input_size", input_size, rank, least=1)
+    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
+    window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
+    ones = np.ones((1, 1, *size), int)
+    taps = np.ones((1, 1, *kernel), int)
+    return _scatter(_Layer(ones, True, window, (1, 1, *out), 1, COLUMN_BUDGET), taps)[0, 0]
