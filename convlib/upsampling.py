@@ -1,0 +1,303 @@
+"""Ways to a larger image without uneven overlap: pixel shuffle, and resizing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._arrays import Array, accumulator, cast, check_arrays, namespace, new
+from .geometry import IntOrInts, Ints, per_axis
+
+
+def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
+    r"""Lay blocks of channels out as pixels: each cell becomes a square of r by r.
+
+    .. math:: y_{b,\,c,\,hr+i,\,wr+j} = x_{b,\,cr^2+ir+j,\,h,\,w}
+
+    Parameters
+    ----------
+    x : array (B, C*r**n, *spatial)
+        With n spatial axes.
+    upscale_factor : int
+        The r above.
+
+    Returns
+    -------
+    array (B, C, *out)
+        New memory; every spatial size is r times as large.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` has no spatial axes, or ``r**n`` does not divide its channels.
+
+    Notes
+    -----
+    One copy, no arithmetic. Equals ``torch.nn.functional.pixel_shuffle``, for any number of axes.
+    Source: Shi et al., "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network" (2016).
+
+    Examples
+    --------
+    >>> pixel_shuffle(np.array([[[1, 2, 3], [10, 20, 30]]]), 2)
+    array([[[ 1, 10,  2, 20,  3, 30]]])
+    """
+    where = "pixel_shuffle"
+    r, rank = _check_factor(where, x, upscale_factor)
+    batch, channels, *size = x.shape
+    if channels % r**rank:
+        raise ValueError(
+            f"{where}: the channels must be a multiple of {r}**{rank} = {r**rank}, one for each "
+            f"cell of a block; got {channels}, x.shape={tuple(x.shape)}."
+        )
+    blocks = x.reshape(batch, channels // r**rank, *(r,) * rank, *size)
+    # (B, C, r, r, H, W) to (B, C, H, r, W, r): each pixel axis behind its spatial axis
+    blocks = namespace(x).moveaxis(
+        blocks, tuple(range(2, 2 + rank)), tuple(range(3, 3 + 2 * rank, 2))
+    )
+    y = new(blocks.shape, x, fill=False)
+    y[...] = blocks
+    return y.reshape(batch, channels // r**rank, *(n * r for n in size))
+
+
+def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
+    """Undo `pixel_shuffle`: every square of pixels becomes channels. Also its backward pass.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+    downscale_factor : int
+        Divides every spatial size.
+
+    Returns
+    -------
+    array (B, C*r**n, *out)
+        New memory; every spatial size is r times as small.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` has no spatial axes, or the factor does not divide them.
+
+    Notes
+    -----
+    One copy. A rearrangement's inverse is its transpose, so this is its gradient as well. Equals
+    ``torch.nn.functional.pixel_unshuffle``.
+
+    Examples
+    --------
+    >>> pixel_unshuffle(np.array([[[1, 10, 2, 20, 3, 30]]]), 2)
+    array([[[ 1,  2,  3],
+            [10, 20, 30]]])
+    """
+    where = "pixel_unshuffle"
+    r, rank = _check_factor(where, x, downscale_factor)
+    batch, channels, *size = x.shape
+    if any(n % r for n in size):
+        raise ValueError(
+            f"{where}: the factor must divide every spatial size; got {r} for {tuple(size)}."
+        )
+    blocks = x.reshape(batch, channels, *(m for n in size for m in (n // r, r)))
+    blocks = namespace(x).moveaxis(
+        blocks, tuple(range(3, 3 + 2 * rank, 2)), tuple(range(2, 2 + rank))
+    )
+    y = new(blocks.shape, x, fill=False)
+    y[...] = blocks
+    return y.reshape(batch, channels * r**rank, *(n // r for n in size))
+
+
+def resize(
+    x: Array,
+    *,
+    size: IntOrInts | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+) -> Array:
+    r"""Resample every spatial axis, by the nearest cell or on straight lines between cells.
+
+    .. math:: y_u = \sum_t A_{u,t}\; x_t
+
+    along each axis, where row :math:`u` of :math:`A` holds a single 1 at
+    :math:`\lfloor u\,n/n' \rfloor` ("nearest"), or two weights that add up to 1, around
+    :math:`(u + \tfrac12)\,n/n' - \tfrac12` ("linear"; bilinear for images).
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+    size : int or one int per axis, optional
+        The size to reach. Give this or `scale_factor`.
+    scale_factor : number or one number per axis, optional
+        The size to reach is ``floor(n*scale_factor)``, and ``1/scale_factor`` stands for n/n'.
+    mode : "nearest" or "linear"
+
+    Returns
+    -------
+    array (B, C, *out)
+        Library, device and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Both or neither of `size` and `scale_factor`, or one that leaves nothing; no such mode.
+
+    Notes
+    -----
+    One product with a matrix an axis. Same results as ``torch.nn.functional.interpolate`` with
+    ``align_corners=False`` and modes nearest, linear, bilinear, trilinear. (The gradient of torch's
+    "nearest" is not always the adjoint of its forward pass; ours is.)
+
+    Examples
+    --------
+    >>> x = np.array([[[0., 10.]]])
+    >>> resize(x, size=4)
+    array([[[ 0.,  0., 10., 10.]]])
+    >>> resize(x, size=4, mode="linear")
+    array([[[ 0. ,  2.5,  7.5, 10. ]]])
+    """
+    where = "resize"
+    check_arrays(where, x=x)
+    _check_spatial(where, x)
+    y = cast(x, accumulator(x))
+    for axis, matrix in _matrices(where, tuple(x.shape[2:]), size, scale_factor, mode):
+        y = _along(y, matrix, axis)
+    return cast(y, x.dtype)
+
+
+def resize_backward(
+    grad_output: Array,
+    x: Array,
+    *,
+    size: IntOrInts | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+) -> Array:
+    r"""Gradient of `resize` in its input: the transposed matrices.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_u A_{u,t}\; g_u
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *out)
+    x, size, scale_factor, mode
+        As for `resize`; of `x`, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `resize` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    One product with a matrix an axis.
+
+    Examples
+    --------
+    >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), size=4)
+    array([[[3., 7.]]])
+    """
+    where = "resize_backward"
+    check_arrays(where, x=x, grad_output=grad_output)
+    _check_spatial(where, x)
+    matrices = _matrices(where, tuple(x.shape[2:]), size, scale_factor, mode)
+    expected = (*x.shape[:2], *(len(matrix) for _, matrix in matrices))
+    if tuple(grad_output.shape) != expected:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {expected}; "
+            f"got grad_output.shape={tuple(grad_output.shape)}."
+        )
+    grad = cast(grad_output, accumulator(x))
+    for axis, matrix in matrices:
+        grad = _along(grad, matrix.T, axis)
+    return cast(grad, x.dtype)
+
+
+def _along(x: Array, matrix: np.ndarray, axis: int) -> Array:
+    """Multiply one axis of `x` with a matrix."""
+    weights = new(matrix.shape, x, fill=False)
+    weights[...] = matrix if isinstance(x, np.ndarray) else namespace(x).as_tensor(matrix)
+    xp = namespace(x)
+    return xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights.swapaxes(0, 1), -1, axis)
+
+
+def _matrices(
+    where: str,
+    input_size: Ints,
+    size: IntOrInts | None,
+    scale_factor: float | Sequence[float] | None,
+    mode: str,
+) -> list[tuple[int, np.ndarray]]:
+    """The matrix A (n', n) of every axis."""
+    if mode not in ("nearest", "linear"):
+        raise ValueError(f'{where}: mode must be "nearest" or "linear"; got mode={mode!r}.')
+    if (size is None) == (scale_factor is None):
+        raise ValueError(
+            f"{where}: give either size or scale_factor; got size={size!r}, "
+            f"scale_factor={scale_factor!r}."
+        )
+    rank = len(input_size)
+    if size is not None:
+        out = per_axis(where, "size", size, rank, least=1)
+        steps = [n / o for n, o in zip(input_size, out, strict=True)]
+    else:
+        scales = _scales(where, scale_factor, rank)
+        out = tuple(math.floor(n * scale) for n, scale in zip(input_size, scales, strict=True))
+        steps = [1 / scale for scale in scales]
+    if min(out) < 1:
+        raise ValueError(
+            f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
+        )
+    make = _nearest if mode == "nearest" else _linear
+    return [  # an axis that keeps its size is copied, whatever the factor that led there
+        (axis, make(n, o, 1.0 if n == o else step))
+        for axis, (n, o, step) in enumerate(zip(input_size, out, steps, strict=True), start=2)
+    ]
+
+
+def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
+    values = (
+        list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * rank
+    )
+    numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if len(numbers) != rank or len(values) != rank or not all(0 < v < math.inf for v in numbers):
+        raise ValueError(
+            f"{where}: scale_factor must be a positive number or {rank} of them, one per axis; "
+            f"got scale_factor={scale_factor!r}."
+        )
+    return [float(v) for v in numbers]
+
+
+def _nearest(n: int, out: int, step: float) -> np.ndarray:
+    if out == 2 * n:  # as torch has it, whatever the factor that led there
+        step = 0.5
+    cells = np.minimum(np.floor(np.arange(out) * np.float32(step)).astype(int), n - 1)
+    return np.eye(n)[cells]
+
+
+def _linear(n: int, out: int, step: float) -> np.ndarray:
+    at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
+    left = np.minimum(np.floor(at).astype(int), n - 1)
+    right = np.minimum(left + 1, n - 1)
+    share = (at - left)[:, None]
+    return np.eye(n)[left] * (1 - share) + np.eye(n)[right] * share
+
+
+def _check_spatial(where: str, x: Array) -> None:
+    if x.ndim < 3 or min(x.shape[2:]) < 1:
+        raise ValueError(
+            f"{where}: x must be (B, C, *spatial), every spatial size at least 1; "
+            f"got x.shape={tuple(x.shape)}."
+        )
+
+
+def _check_factor(where: str, x: Array, factor: int) -> tuple[int, int]:
+    check_arrays(where, x=x)
+    _check_spatial(where, x)
+    (r,) = per_axis(where, "the factor", factor, 1, least=1)
+    return r, x.ndim - 2
