@@ -254,8 +254,8 @@ def _matrices(
             f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
         )
     make = _nearest if mode == "nearest" else _linear
-    return [  # an axis that keeps its size is copied, whatever the factor that led there
-        (axis, make(n, o, 1.0 if n == o else step))
+    return [
+        (axis, make(n, o, step))
         for axis, (n, o, step) in enumerate(zip(input_size, out, steps, strict=True), start=2)
     ]
 
@@ -274,13 +274,13 @@ def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
 
 
 def _nearest(n: int, out: int, step: float) -> np.ndarray:
-    if out == 2 * n:  # as torch has it, whatever the factor that led there
-        step = 0.5
     cells = np.minimum(np.floor(np.arange(out) * np.float32(step)).astype(int), n - 1)
     return np.eye(n)[cells]
 
 
 def _linear(n: int, out: int, step: float) -> np.ndarray:
+    if n == out:  # a size that stays is a copy in torch, whatever the factor that led there
+        step = 1.0
     at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
     left = np.minimum(np.floor(at).astype(int), n - 1)
     right = np.minimum(left + 1, n - 1)
