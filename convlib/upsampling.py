@@ -145,8 +145,9 @@ def resize(
     Notes
     -----
     One product with a matrix an axis. Same results as ``torch.nn.functional.interpolate`` with
-    ``align_corners=False`` and modes nearest, linear, bilinear, trilinear. (The gradient of torch's
-    "nearest" is not always the adjoint of its forward pass; ours is.)
+    ``align_corners=False`` and modes nearest, linear, bilinear, trilinear; but where a factor such
+    as 1.3 leaves a size as it is, torch's kernels for "nearest" differ among themselves, and this
+    follows the formula.
 
     Examples
     --------
