@@ -56,12 +56,14 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set the book's colours for all figures, and SVG as the format of a notebook's pictures."""
+    """Set the book's colours for all figures; in a notebook also SVG pictures and short errors."""
     plt.rcParams.update(STYLE)
     if "IPython" in sys.modules:
         shell = sys.modules["IPython"].get_ipython()
         if shell is not None:
             shell.run_line_magic("config", "InlineBackend.figure_formats = ['svg']")
+            # An error on purpose is there for its sentence, not for the calls that led to it.
+            shell.InteractiveTB.set_mode("Minimal")
 
 
 def grid(
@@ -132,14 +134,15 @@ def equation(
     height = max(values.shape[0] for values, *_ in terms)
     width = sum(values.shape[1] for values, *_ in terms) + gap * len(signs)
     scale = min(0.5, 8 / width)  # inches a cell, so that no figure is wider than the page
-    fig, ax = plt.subplots(figsize=(scale * (width + 0.2), scale * (height + 1.2)))
+    under = 0.9 if any(label for *_, label in terms) else 0.1
+    fig, ax = plt.subplots(figsize=(scale * (width + 0.2), scale * (height + under + 0.1)))
     left = 0.0
     for (values, kind, marked, label), sign in zip(terms, (*signs, ""), strict=True):
         top = (height - values.shape[0]) / 2
         grid(ax, values, kind, origin=(left, top), marked=marked, label=label)
         left += values.shape[1] + gap
         ax.text(left - gap / 2, height / 2, sign, ha="center", va="center", fontsize=15)
-    ax.set(xlim=(-0.1, width + 0.1), ylim=(height + 1.1, -0.1), aspect="equal")
+    ax.set(xlim=(-0.1, width + 0.1), ylim=(height + under, -0.1), aspect="equal")
     ax.axis("off")
     return fig
 
@@ -221,7 +224,13 @@ def lowering(
     )
 
 
-def photos(images: Sequence[Array], labels: Sequence[str] = (), *, signed: bool = False) -> Any:
+def photos(
+    images: Sequence[Array],
+    labels: Sequence[str] = (),
+    *,
+    signed: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> Any:
     """Photographs side by side, without axes.
 
     Parameters
@@ -229,7 +238,9 @@ def photos(images: Sequence[Array], labels: Sequence[str] = (), *, signed: bool 
     images : arrays (H, W) or (H, W, 3)
     labels : one str an image, optional
     signed : bool
-        Centre the greys on zero, for responses of either sign.
+        Centre the greys of each image on zero, for responses of either sign.
+    limits : (black, white), optional
+        One grey scale for all images; by default each has its own.
 
     Returns
     -------
@@ -239,8 +250,9 @@ def photos(images: Sequence[Array], labels: Sequence[str] = (), *, signed: bool 
         1, len(images), figsize=(3.0 * len(images), 3.0 * _aspect(images) + 0.3), squeeze=False
     )
     for i, (ax, image) in enumerate(zip(axes[0], images, strict=True)):
-        bound = float(np.abs(image).max()) if signed else None
-        ax.imshow(image, vmin=-bound if bound else None, vmax=bound)
+        bound = float(np.abs(image).max())
+        black, white = limits or ((-bound, bound) if signed else (None, None))
+        ax.imshow(image, vmin=black, vmax=white)
         ax.axis("off")
         if labels:
             ax.set_title(labels[i], color=MUTED)

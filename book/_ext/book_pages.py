@@ -1,6 +1,7 @@
 """Small repairs to the generated pages, so that they are valid and accessible."""
 
 import os
+import re
 
 from docutils import nodes
 
@@ -37,7 +38,16 @@ def mend_html(app, pagename, templatename, context, doctree):
         )
 
 
+def escape_stars(app, what, name, obj, options, lines):
+    """In a shape such as (B, C, *spatial) the star is Python's, not the start of emphasis."""
+    for i, line in enumerate(lines):
+        if "`" not in line:
+            lines[i] = re.sub(r"(?<=, )\*(?=[a-z_]+\))", r"\\*", line)
+
+
 def setup(app):
+    # Before napoleon (500), which turns sections into fields.
+    app.connect("autodoc-process-docstring", escape_stars, priority=400)
     app.connect("doctree-resolved", drop_shared_ids)
     app.connect("doctree-resolved", keep_punctuation)
     app.connect("html-page-context", mend_html)
