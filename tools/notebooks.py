@@ -42,6 +42,18 @@ def lines(text):
     return ("".join(text) if isinstance(text, list) else text).splitlines(keepends=True)
 
 
+def joined(outputs):
+    """Join neighbouring parts of one stream: a busy kernel sends a cell's text in several."""
+    whole = []
+    for output in outputs:
+        last = whole[-1] if whole else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            whole[-1] = last | {"text": lines(last["text"]) + lines(output["text"])}
+        else:
+            whole.append(output)
+    return whole
+
+
 def canonical_output(output, count):
     """Drop from one output what varies between runs."""
     output = dict(output)
@@ -77,7 +89,7 @@ def canonical(notebook):
             ran = old.get("execution_count") is not None
             count += ran
             cell["execution_count"] = count if ran else None
-            cell["outputs"] = [canonical_output(o, count) for o in old["outputs"]]
+            cell["outputs"] = [canonical_output(o, count) for o in joined(old["outputs"])]
         cells.append(cell)
     return {"cells": cells, "metadata": NOTEBOOK_METADATA, "nbformat": 4, "nbformat_minor": 5}
 
