@@ -125,12 +125,14 @@ def conv_backward(
 
     .. math::
 
-        \frac{\partial \ell}{\partial \beta_k} = \sum_{b,u,v} g_{b,k,u,v}, \qquad
+        \begin{aligned}
+        \frac{\partial \ell}{\partial \beta_k} &= \sum_{b,u,v} g_{b,k,u,v} \\
         \frac{\partial \ell}{\partial w_{k,c,i,j}}
-            = \sum_{b,u,v} g_{b,k,u,v}\; x_{b,\,c,\;us+id-p,\;vs+jd-p}, \qquad
+            &= \sum_{b,u,v} g_{b,k,u,v}\; x_{b,\,c,\;us+id-p,\;vs+jd-p} \\
         \frac{\partial \ell}{\partial x_{b,c,h,w}}
-            = \sum_{k}\; \sum_{\substack{u,i:\ us+id-p=h \\ v,j:\ vs+jd-p=w}}
+            &= \sum_{k}\; \sum_{\substack{u,i:\ us+id-p=h \\ v,j:\ vs+jd-p=w}}
               g_{b,k,u,v}\; w_{k,c,i,j}
+        \end{aligned}
 
     Parameters
     ----------
@@ -157,7 +159,8 @@ def conv_backward(
     Examples
     --------
     >>> x, weight = np.array([[[0., 0., 1., 1.]]]), np.array([[[-1., 1.]]])
-    >>> grad_x, grad_weight, grad_bias = conv_backward(np.ones((1, 1, 3)), x, weight)
+    >>> grad = np.ones((1, 1, 3))
+    >>> grad_x, grad_weight, grad_bias = conv_backward(grad, x, weight)
     >>> grad_x
     array([[[-1.,  0.,  0.,  1.]]])
     >>> grad_weight, grad_bias

@@ -22,10 +22,14 @@ class LayerCost:
     column_bytes: int
 
     @property
+    def moved_bytes(self) -> int:
+        """Bytes moved, if input, weights and output each move once."""
+        return self.input_bytes + self.weight_bytes + self.output_bytes
+
+    @property
     def intensity(self) -> float:
         """Operations a byte moved, if input, weights and output each move once."""
-        moved = self.input_bytes + self.weight_bytes + self.output_bytes
-        return 2 * self.multiply_adds / moved
+        return 2 * self.multiply_adds / self.moved_bytes
 
     @property
     def blow_up(self) -> float:
@@ -79,7 +83,7 @@ def conv_cost(
 
     Examples
     --------
-    >>> cost = conv_cost((1, 3, 227, 227), (96, 3, 11, 11), stride=4)    # AlexNet's first layer
+    >>> cost = conv_cost((1, 3, 227, 227), (96, 3, 11, 11), stride=4)  # AlexNet
     >>> cost.output_shape, cost.parameters, cost.multiply_adds
     ((1, 96, 55, 55), 34944, 105415200)
     >>> round(cost.blow_up, 2)

@@ -73,9 +73,10 @@ def im2col(
 
     Parameters
     ----------
-    x : array (B, C, *spatial), or (C, *spatial) with a tuple as `kernel_size`
+    x : array (B, C, *spatial) or (C, *spatial)
     kernel_size : int or one int per axis
-        With an int, `x` is batched and has as many spatial axes as are left.
+        With an int, `x` is batched and has as many spatial axes as are left; with a tuple, the
+        batch may be missing.
     stride, dilation : int or one int per axis
         Default 1.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
