@@ -7,7 +7,8 @@ torch is never imported here: a tensor cannot exist before somebody imported tor
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -228,3 +229,36 @@ def _overlap(size: Sequence[int], pairs: Pairs) -> tuple[tuple[slice, ...], tupl
 
 def _padded_size(size: Sequence[int], pairs: Pairs) -> Ints:
     return tuple(n + sum(pair) for n, pair in zip(size, pairs, strict=True))
+
+
+@cache
+def pointwise_function() -> Any:
+    """The class whose ``apply(x, value, slope)`` is ``value(x)``, with derivative ``slope(x)``.
+
+    For maps of single elements on tensors. autograd asks `slope`, and does not look at the steps
+    inside `value`. Made at its first use: torch is never imported here.
+    """
+    function: Any = sys.modules["torch"].autograd.Function
+
+    class Pointwise(function):  # type: ignore[misc]
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x: Array, value: Callable[[Array], Array], slope: object) -> Array:
+            return value(x)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Array) -> None:
+            x, _, ctx.slope = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Array) -> tuple[Array, None, None]:
+            return grad * ctx.slope(*ctx.saved_tensors), None, None
+
+        @staticmethod
+        def jvp(ctx: Any, tangent: Array, *_: None) -> Array:
+            return tangent * ctx.slope(*ctx.saved_tensors)  # a diagonal is its own transpose
+
+    return Pointwise

@@ -1,0 +1,963 @@
+"""Activation functions: first each formula beside its slope, then each forward beside its backward.
+
+A formula takes the namespace ``xp``, the elements ``z`` and its options. It holds on the whole
+line, infinities too: where a product would be 0 * inf, `z` is clipped at `TAIL` first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+from numbers import Real
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    check_arrays,
+    is_tensor,
+    namespace,
+    pointwise_function,
+)
+
+TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+Formula = Callable[..., Array]
+Gate = tuple[Formula, Formula]  # a gate and its slope
+F = TypeVar("F", bound=Callable[..., Any])
+
+# ---- the formulas ----
+
+
+def _relu(xp: ModuleType, z: Array) -> Array:
+    return xp.clip(z, 0, None)
+
+
+def _relu_slope(xp: ModuleType, z: Array) -> Array:
+    return xp.where(z <= 0, 0, xp.ones_like(z))
+
+
+def _relu6(xp: ModuleType, z: Array) -> Array:
+    return xp.clip(z, 0, 6)
+
+
+def _relu6_slope(xp: ModuleType, z: Array) -> Array:
+    return xp.where((z <= 0) | (z >= 6), 0, xp.ones_like(z))
+
+
+def _leaky_relu(xp: ModuleType, z: Array, negative_slope: float) -> Array:
+    return xp.where(z > 0, z, z * negative_slope)
+
+
+def _leaky_relu_slope(xp: ModuleType, z: Array, negative_slope: float) -> Array:
+    return xp.where(z > 0, xp.ones_like(z), negative_slope)
+
+
+def _elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
+    return xp.where(z <= 0, alpha * xp.expm1(xp.clip(z, None, 0) / width), z)
+
+
+def _elu_slope(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
+    return xp.where(z <= 0, alpha / width * xp.exp(xp.clip(z, None, 0) / width), 1)
+
+
+def _selu(xp: ModuleType, z: Array) -> Array:
+    return SELU_SCALE * _elu(xp, z, SELU_ALPHA)
+
+
+def _selu_slope(xp: ModuleType, z: Array) -> Array:
+    return SELU_SCALE * _elu_slope(xp, z, SELU_ALPHA)
+
+
+def _tanh(xp: ModuleType, z: Array) -> Array:
+    return xp.tanh(z)
+
+
+def _tanh_slope(xp: ModuleType, z: Array) -> Array:
+    return 4 * _sigmoid_slope(xp, 2 * z)  # 1 - tanh(z)**2, without its cancellation
+
+
+def _sigmoid_value(xp: ModuleType, z: Array) -> Array:
+    e = xp.exp(-abs(z))  # at most 1: the naive 1 / (1 + exp(-z)) overflows
+    return xp.where(z < 0, e, 1) / (1 + e)
+
+
+def _sigmoid(xp: ModuleType, z: Array) -> Array:
+    return _known_slope(_sigmoid_value, _sigmoid_slope, z)  # autograd would trip over abs at 0
+
+
+def _sigmoid_slope(xp: ModuleType, z: Array) -> Array:
+    return _sigmoid(xp, z) * _sigmoid(xp, -z)  # 1 - s is s(-z), without its cancellation
+
+
+def _log1p_exp_value(xp: ModuleType, z: Array) -> Array:
+    return xp.clip(z, 0, None) + xp.log1p(xp.exp(-abs(z)))
+
+
+def _log1p_exp(xp: ModuleType, z: Array) -> Array:
+    return _known_slope(_log1p_exp_value, _sigmoid, z)
+
+
+def _softplus(xp: ModuleType, z: Array, beta: float, threshold: float) -> Array:
+    return xp.where(beta * z > threshold, z, _log1p_exp(xp, beta * z) / beta)
+
+
+def _softplus_slope(xp: ModuleType, z: Array, beta: float, threshold: float) -> Array:
+    return xp.where(beta * z > threshold, 1, _sigmoid(xp, beta * z))
+
+
+def _logsigmoid(xp: ModuleType, z: Array) -> Array:
+    return -_log1p_exp(xp, -z)
+
+
+def _logsigmoid_slope(xp: ModuleType, z: Array) -> Array:
+    return _sigmoid(xp, -z)
+
+
+def _hardsigmoid(xp: ModuleType, z: Array) -> Array:
+    return xp.clip(z + 3, 0, 6) / 6
+
+
+def _hardsigmoid_slope(xp: ModuleType, z: Array) -> Array:
+    return xp.where((z > -3) & (z < 3), xp.ones_like(z) / 6, 0)
+
+
+def _hardswish(xp: ModuleType, z: Array) -> Array:
+    return _gated(xp, z, (_hardsigmoid, _hardsigmoid_slope))
+
+
+def _hardswish_slope(xp: ModuleType, z: Array) -> Array:
+    return xp.where(z <= -3, 0, xp.where(z < 3, xp.clip(z, -3, 3) / 3 + 0.5, 1))
+
+
+# A gate lets a share of z through: z * gate(z), where the gate goes from 0 to 1. SiLU opens it with
+# the sigmoid, GELU with the normal distribution, Mish with tanh(softplus(z)).
+
+
+def _gated(xp: ModuleType, z: Array, gate: Gate) -> Array:
+    return xp.clip(z, -TAIL, None) * gate[0](xp, z)
+
+
+def _gated_slope(xp: ModuleType, z: Array, gate: Gate) -> Array:
+    z = xp.clip(z, -TAIL, TAIL)
+    return gate[0](xp, z) + z * gate[1](xp, z)
+
+
+def _normal(xp: ModuleType, z: Array) -> Array:
+    # erfc(-z) rather than 1 + erf(z), which cancels for z < 0. NumPy has neither; Python's own, a
+    # call an element, is slow, but needs nothing else: SciPy is no requirement.
+    erfc = xp.erfc if is_tensor(z) else np.vectorize(math.erfc, otypes=[float])
+    return cast(erfc(z / -math.sqrt(2)), z.dtype) / 2
+
+
+def _normal_slope(xp: ModuleType, z: Array) -> Array:
+    return xp.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def _almost_normal(xp: ModuleType, z: Array) -> Array:
+    u = math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
+    return _sigmoid(xp, 2 * u)  # (1 + tanh(u)) / 2
+
+
+def _almost_normal_slope(xp: ModuleType, z: Array) -> Array:
+    u = math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
+    du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
+    return 2 * du * _sigmoid_slope(xp, 2 * u)
+
+
+def _tanh_softplus(xp: ModuleType, z: Array) -> Array:
+    return xp.tanh(_log1p_exp(xp, z))
+
+
+def _tanh_softplus_slope(xp: ModuleType, z: Array) -> Array:
+    return (1 - _tanh_softplus(xp, z) ** 2) * _sigmoid(xp, z)
+
+
+SILU: Gate = (_sigmoid, _sigmoid_slope)
+MISH: Gate = (_tanh_softplus, _tanh_softplus_slope)
+GELU: dict[str, Gate] = {
+    "none": (_normal, _normal_slope),
+    "tanh": (_almost_normal, _almost_normal_slope),
+}
+
+# ---- from formulas to functions ----
+
+
+def _known_slope(value: Formula, slope: Formula, z: Array, **options: Any) -> Array:
+    """``value(z)``; on tensors with `slope` as its derivative, exact at joints and far out."""
+    xp = namespace(z)
+    if not is_tensor(z):
+        return value(xp, z, **options)
+    return pointwise_function().apply(
+        z, partial(value, xp, **options), partial(slope, xp, **options)
+    )
+
+
+def _forward(where: str, x: Array, value: Formula, slope: Formula, **options: Any) -> Array:
+    _check(where, x)
+    with np.errstate(all="ignore"):  # too large for the dtype is inf, too small is 0: no mishap
+        return _like(x, _known_slope(value, slope, cast(x, accumulator(x)), **options))
+
+
+def _backward(where: str, grad: Array, x: Array, slope: Formula, **options: Any) -> Array:
+    _check(where, x, grad)
+    dtype = accumulator(x)
+    with np.errstate(all="ignore"):
+        return _like(x, cast(grad, dtype) * slope(namespace(x), cast(x, dtype), **options))
+
+
+def _like(x: Array, y: Array) -> Array:
+    """`y` in the dtype of `x`; an array also where NumPy made a scalar of it."""
+    return cast(y, x.dtype) if is_tensor(x) else np.asarray(y, x.dtype)
+
+
+def _check(where: str, x: Array, grad: Array | None = None) -> None:
+    check_arrays(where, x=x)
+    if grad is not None:
+        check_arrays(where, x=x, grad_output=grad)
+    if is_tensor(x):
+        kind = "f" if x.is_floating_point() else "c" if x.is_complex() else "i"
+    else:
+        kind = x.dtype.kind
+    integers = where.removesuffix("_backward") in TAKE_INTEGERS
+    if kind == "c" or (kind != "f" and not integers):
+        numbers = "real numbers" if integers else "floating-point numbers"
+        convert = "x.float()" if is_tensor(x) else "x.astype(float)"
+        raise TypeError(
+            f"{where}: x must hold {numbers}; got dtype {x.dtype}. "
+            f"Convert it, e.g. {'x.real' if kind == 'c' else convert}."
+        )
+    if grad is not None and grad.shape != x.shape:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of x, {tuple(x.shape)}; "
+            f"got grad_output.shape={tuple(grad.shape)}."
+        )
+
+
+def _number(where: str, name: str, value: float, *, divides: bool = False) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{where}: {name} must be a number; got {name}={value!r}.")
+    if divides and value == 0:
+        raise ValueError(f"{where}: {name} must not be 0, as it divides; got {name}={value!r}.")
+    return float(value)
+
+
+def _gelu_gate(where: str, approximate: str) -> Gate:
+    if not isinstance(approximate, str) or approximate not in GELU:
+        raise ValueError(
+            f"{where}: approximate must be one of {(*GELU,)}; got approximate={approximate!r}."
+        )
+    return GELU[approximate]
+
+
+# ---- what all docstrings below have in common, written once ----
+
+TAKE_INTEGERS = ("relu", "relu6")
+FORWARD = """\
+Returns
+-------
+array
+    New, of the shape, library, device and dtype of `x`.
+
+Raises
+------
+TypeError
+    `x` is not an array of {numbers}, or an option is no number.
+ValueError
+    An option is out of range.
+"""
+BACKWARD = """\
+{summary}
+
+Parameters
+----------
+grad_output : array
+    Gradient of a loss in the output of `{name}`, of the shape of `x`.
+{options}
+    As for `{name}`.
+
+Returns
+-------
+array
+    Gradient in `x`, of its shape, library, device and dtype.
+
+Raises
+------
+TypeError, ValueError
+    As `{name}` does, and where `grad_output` has not the shape and dtype of `x`.
+
+Notes
+-----
+{notes}
+Book: "Gradients and saturation".
+
+Examples
+--------
+{examples}
+"""
+
+
+def _documented(function: F) -> F:
+    """Complete a forward's docstring by `x`, the result and what is refused."""
+    integers = function.__name__ in TAKE_INTEGERS
+    numbers = "real numbers" if integers else "floating-point numbers"
+    title = "Parameters\n----------\n"
+    doc = inspect.cleandoc(function.__doc__ or "")
+    if title not in doc:
+        doc = doc.replace("Notes\n---", f"{title}\nNotes\n---")
+    doc = doc.replace(title, f"{title}x : array\n    Of any shape; {numbers}.\n")
+    function.__doc__ = doc.replace("Notes\n---", FORWARD.format(numbers=numbers) + "\nNotes\n---")
+    return function
+
+
+def _documented_backward(function: F) -> F:
+    """Complete a backward's docstring, whose paragraphs are: a summary, notes, examples."""
+    if not function.__doc__:  # python -OO drops docstrings
+        return function
+    summary, notes, examples = inspect.cleandoc(function.__doc__).split("\n\n")
+    options = ", ".join([*inspect.signature(function).parameters][1:])
+    name = function.__name__.removesuffix("_backward")
+    function.__doc__ = BACKWARD.format(
+        name=name, options=options, summary=summary, notes=notes, examples=examples
+    )
+    return function
+
+
+# ---- the functions: piecewise linear ----
+
+
+@_documented
+def relu(x: Array) -> Array:
+    r"""Rectified linear unit: what is negative becomes 0.
+
+    .. math:: y = \max(x, 0)
+
+    Notes
+    -----
+    It does not saturate on the right; a unit that is negative on all data is dead. Source: Nair
+    and Hinton (2010); Glorot, Bordes and Bengio (2011).  Book: "The family".
+
+    Examples
+    --------
+    >>> relu(np.array([-2., 0., 3.]))
+    array([0., 0., 3.])
+    """
+    return _forward("relu", x, _relu, _relu_slope)
+
+
+@_documented_backward
+def relu_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `relu`: `grad_output` where ``x > 0``, else 0.
+
+    At 0 every slope from 0 to 1 would do; 0 is the convention, as in torch. At NaN it is 1.
+
+    >>> relu_backward(np.ones(3), np.array([-2., 0., 3.]))
+    array([0., 0., 1.])
+    """
+    return _backward("relu_backward", grad_output, x, _relu_slope)
+
+
+@_documented
+def relu6(x: Array) -> Array:
+    r"""ReLU with a ceiling of 6.
+
+    .. math:: y = \min(\max(x, 0), 6)
+
+    Notes
+    -----
+    The ceiling keeps activations in the range of low-precision arithmetic. Source: Krizhevsky
+    (2010); Howard et al., "MobileNets" (2017).  Book: "The family".
+
+    Examples
+    --------
+    >>> relu6(np.array([-2., 3., 8.]))
+    array([0., 3., 6.])
+    """
+    return _forward("relu6", x, _relu6, _relu6_slope)
+
+
+@_documented_backward
+def relu6_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `relu6`: `grad_output` where ``0 < x < 6``, else 0.
+
+    It saturates on both sides; the slope is 0 at both joints, and 1 at NaN, as in torch.
+
+    >>> relu6_backward(np.ones(4), np.array([0., 3., 6., 8.]))
+    array([0., 1., 0., 0.])
+    """
+    return _backward("relu6_backward", grad_output, x, _relu6_slope)
+
+
+@_documented
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    r"""ReLU with a small slope on the left.
+
+    .. math:: y = x \text{ where } x > 0, \text{ else } \lambda x
+
+    Parameters
+    ----------
+    negative_slope : float
+        :math:`\lambda`; default 0.01. Other values are in use, such as 0.2 in DCGAN.
+
+    Notes
+    -----
+    No unit can die. Source: Maas, Hannun and Ng (2013).  Book: "The family".
+
+    Examples
+    --------
+    >>> leaky_relu(np.array([-2., 0., 3.]), 0.25)
+    array([-0.5,  0. ,  3. ])
+    """
+    slope = _number("leaky_relu", "negative_slope", negative_slope)
+    return _forward("leaky_relu", x, _leaky_relu, _leaky_relu_slope, negative_slope=slope)
+
+
+@_documented_backward
+def leaky_relu_backward(grad_output: Array, x: Array, *, negative_slope: float = 0.01) -> Array:
+    """Gradient of `leaky_relu`: `grad_output`, times `negative_slope` where not ``x > 0``.
+
+    So the slope at 0 (and at NaN) is `negative_slope`, as in torch.
+
+    >>> leaky_relu_backward(np.ones(3), np.array([-2., 0., 3.]), negative_slope=0.25)
+    array([0.25, 0.25, 1.  ])
+    """
+    where = "leaky_relu_backward"
+    slope = _number(where, "negative_slope", negative_slope)
+    return _backward(where, grad_output, x, _leaky_relu_slope, negative_slope=slope)
+
+
+def prelu(x: Array, weight: Array) -> Array:
+    r"""Parametric ReLU: a leaky ReLU that learns its slope on the left.
+
+    .. math:: y_{b,c,\dots} = x_{b,c,\dots} \text{ where } x_{b,c,\dots} > 0,
+              \text{ else } w_c\, x_{b,c,\dots}
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        Floating-point numbers. Of any shape if `weight` has one value.
+    weight : array (1,) or (C,)
+        One slope for all, or one for each channel (axis 1); 0.25 is the usual start.
+
+    Returns
+    -------
+    array
+        New, of the shape, library, device and dtype of `x`.
+
+    Raises
+    ------
+    TypeError
+        `x` is not an array of floating-point numbers, or `weight` is not one like it.
+    ValueError
+        `weight` has neither one value nor one for each channel.
+
+    Notes
+    -----
+    C parameters at most. Source: He et al., "Delving deep into rectifiers" (2015).
+    Book: "The family".
+
+    Examples
+    --------
+    >>> prelu(np.array([[-2., -2.], [3., 4.]]), np.array([0.25, 0.5]))
+    array([[-0.5, -1. ],
+           [ 3. ,  4. ]])
+    """
+    dtype, slopes = _prelu_slopes("prelu", x, weight)
+    z, xp = cast(x, dtype), namespace(x)
+    with np.errstate(all="ignore"):
+        # Two choices, so that autograd meets no 0 * inf in the gradient of the weight.
+        return _like(x, xp.where(z > 0, z, slopes * xp.where(z > 0, 0, z)))
+
+
+def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, Array]:
+    r"""Gradients of `prelu` in its input and in its slopes.
+
+    .. math:: \frac{\partial \ell}{\partial w_c} = \sum_{b,\dots:\ x_{b,c,\dots} \le 0}
+              g_{b,c,\dots}\, x_{b,c,\dots}
+
+    Parameters
+    ----------
+    grad_output : array
+        Gradient of a loss in the output of `prelu`, of the shape of `x`.
+    x, weight
+        As for `prelu`.
+
+    Returns
+    -------
+    grad_x, grad_weight : arrays
+        Of the shapes of `x` and `weight`, in their dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `prelu` does, and where `grad_output` has not the shape and dtype of `x`.
+
+    Notes
+    -----
+    Half precision is summed in float32.  Book: "Gradients and saturation".
+
+    Examples
+    --------
+    >>> grad_x, grad_weight = prelu_backward(np.ones(3), np.array([-2., -1., 4.]), np.array([0.25]))
+    >>> grad_x, grad_weight                                             # -2 - 1
+    (array([0.25, 0.25, 1.  ]), array([-3.]))
+    """
+    where = "prelu_backward"
+    dtype, slopes = _prelu_slopes(where, x, weight, grad_output)
+    xp, z, grad = namespace(x), cast(x, dtype), cast(grad_output, dtype)
+    axes = tuple(axis for axis in range(z.ndim) if axis != 1 or slopes.ndim == 0)
+    with np.errstate(all="ignore"):
+        grad_x = xp.where(z > 0, grad, slopes * grad)
+        grad_weight = xp.where(z > 0, 0, z * grad)
+        if axes:  # torch sums over every axis where none is named
+            grad_weight = grad_weight.sum(axis=axes)
+        return _like(x, grad_x), _like(x, grad_weight.reshape(weight.shape))
+
+
+def _prelu_slopes(
+    where: str, x: Array, weight: Array, grad: Array | None = None
+) -> tuple[Any, Array]:
+    """The dtype to compute in, and `weight` laid along axis 1 of `x`; 0-d if it is one value."""
+    check_arrays(where, x=x, weight=weight)
+    _check(where, x, grad)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if tuple(weight.shape) not in ((1,), (channels,)):
+        raise ValueError(
+            f"{where}: weight must have one value, shape (1,), or one for each channel of axis 1, "
+            f"shape ({channels},); got weight.shape={tuple(weight.shape)}, "
+            f"x.shape={tuple(x.shape)}."
+        )
+    dtype = accumulator(x)
+    shape = () if tuple(weight.shape) == (1,) else (channels, *(1,) * (x.ndim - 2))
+    return dtype, cast(weight, dtype).reshape(shape)
+
+
+@_documented
+def hardsigmoid(x: Array) -> Array:
+    r"""The sigmoid in three straight pieces.
+
+    .. math:: y = \frac{\min(\max(x + 3, 0), 6)}{6}
+
+    Notes
+    -----
+    No exponential to compute. Source: Courbariaux, Bengio and David (2015); with these joints,
+    Howard et al., "Searching for MobileNetV3" (2019).  Book: "The family".
+
+    Examples
+    --------
+    >>> hardsigmoid(np.array([-4., 0., 1.5, 4.]))
+    array([0.  , 0.5 , 0.75, 1.  ])
+    """
+    return _forward("hardsigmoid", x, _hardsigmoid, _hardsigmoid_slope)
+
+
+@_documented_backward
+def hardsigmoid_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `hardsigmoid`: a sixth of `grad_output` where ``-3 < x < 3``, else 0.
+
+    It saturates for good: outside there is no gradient at all. The slope at NaN is 0, as in torch.
+
+    >>> hardsigmoid_backward(np.full(3, 6.), np.array([-3., 0., 3.]))
+    array([0., 1., 0.])
+    """
+    return _backward("hardsigmoid_backward", grad_output, x, _hardsigmoid_slope)
+
+
+@_documented
+def hardswish(x: Array) -> Array:
+    r"""SiLU with the hard sigmoid for its gate.
+
+    .. math:: y = x \cdot \frac{\min(\max(x + 3, 0), 6)}{6}
+
+    Notes
+    -----
+    Its minimum is -3/8 at -3/2. At :math:`-\infty` we give the limit 0, where torch gives NaN.
+    Source: Howard et al., "Searching for MobileNetV3" (2019).  Book: "The family".
+
+    Examples
+    --------
+    >>> hardswish(np.array([-1.5, 0., 1., 4.])).round(4)
+    array([-0.375 ,  0.    ,  0.6667,  4.    ])
+    """
+    return _forward("hardswish", x, _hardswish, _hardswish_slope)
+
+
+@_documented_backward
+def hardswish_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `hardswish`: `grad_output` times 0, ``x/3 + 1/2`` or 1.
+
+    The joints -3 and 3 belong to the outer pieces, with slopes 0 and 1; at NaN it is 1, as in
+    torch. Inside it runs from -1/2 to 3/2.
+
+    >>> hardswish_backward(np.ones(4), np.array([-3., -1.5, 1.5, 3.]))
+    array([0., 0., 1., 1.])
+    """
+    return _backward("hardswish_backward", grad_output, x, _hardswish_slope)
+
+
+# ---- saturating on both sides ----
+
+
+@_documented
+def sigmoid(x: Array) -> Array:
+    r"""Squash the real line into (0, 1).
+
+    .. math:: \sigma(x) = \frac{1}{1 + e^{-x}}
+
+    Notes
+    -----
+    Only ``exp(-abs(x))`` is computed, which cannot overflow; tails keep their relative precision.
+    It saturates on both sides. Source: LeCun et al., "Efficient backprop" (1998).
+    Book: "The family".
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0., 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    return _forward("sigmoid", x, _sigmoid_value, _sigmoid_slope)
+
+
+@_documented_backward
+def sigmoid_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `sigmoid`: `grad_output` times ``s * (1 - s)``, where ``s = sigmoid(x)``.
+
+    At most a quarter passes, at 0: ten sigmoids pass a millionth. ``1 - s`` is computed as
+    ``sigmoid(-x)``, which does not cancel.
+
+    >>> sigmoid_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
+    array([0.  , 0.25, 0.  ])
+    """
+    return _backward("sigmoid_backward", grad_output, x, _sigmoid_slope)
+
+
+@_documented
+def tanh(x: Array) -> Array:
+    r"""Squash the real line into (-1, 1), around 0.
+
+    .. math:: \tanh(x) = \frac{e^x - e^{-x}}{e^x + e^{-x}} = 2\,\sigma(2x) - 1
+
+    Notes
+    -----
+    The array library's own tanh: the formula as written is NaN at 1000. It saturates on both
+    sides. Source: LeCun et al., "Efficient backprop" (1998).  Book: "The family".
+
+    Examples
+    --------
+    >>> tanh(np.array([-1e4, 0., 1e4]))
+    array([-1.,  0.,  1.])
+    """
+    return _forward("tanh", x, _tanh, _tanh_slope)
+
+
+@_documented_backward
+def tanh_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `tanh`: `grad_output` times ``1 - tanh(x)**2``.
+
+    All passes at 0, nothing far out: four times the gradient of a sigmoid of ``2*x``.
+
+    >>> tanh_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
+    array([0., 1., 0.])
+    """
+    return _backward("tanh_backward", grad_output, x, _tanh_slope)
+
+
+# ---- smooth relatives of ReLU ----
+
+
+@_documented
+def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    r"""A ReLU with its corner rounded off.
+
+    .. math:: y = \frac{1}{\beta} \log(1 + e^{\beta x})
+
+    Parameters
+    ----------
+    beta : float
+        How sharp the corner is; not 0; default 1.
+    threshold : float
+        Where ``beta * x`` is above it, ``y = x``, as in torch; default 20.
+
+    Notes
+    -----
+    Computed as ``max(x, 0) + log1p(exp(-abs(x)))``. At `threshold` it jumps, by default by 2e-9.
+    Source: Dugas et al. (2001).  Book: "The family".
+
+    Examples
+    --------
+    >>> softplus(np.array([-1e4, 0., 30.])).round(4)
+    array([ 0.    ,  0.6931, 30.    ])
+    """
+    beta = _number("softplus", "beta", beta, divides=True)
+    threshold = _number("softplus", "threshold", threshold)
+    return _forward("softplus", x, _softplus, _softplus_slope, beta=beta, threshold=threshold)
+
+
+@_documented_backward
+def softplus_backward(
+    grad_output: Array, x: Array, *, beta: float = 1.0, threshold: float = 20.0
+) -> Array:
+    """Gradient of `softplus`: `grad_output` times ``sigmoid(beta * x)``.
+
+    It is 1 where ``beta * x`` is above `threshold`.
+
+    >>> softplus_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    where = "softplus_backward"
+    beta = _number(where, "beta", beta, divides=True)
+    threshold = _number(where, "threshold", threshold)
+    return _backward(where, grad_output, x, _softplus_slope, beta=beta, threshold=threshold)
+
+
+@_documented
+def logsigmoid(x: Array) -> Array:
+    r"""The logarithm of the sigmoid, without computing the sigmoid.
+
+    .. math:: y = \log \sigma(x) = -\log(1 + e^{-x})
+
+    Notes
+    -----
+    ``log(sigmoid(x))`` is minus infinity from about -745 on; this is `x` there. It is the
+    log-likelihood of logistic regression.  Book: "The family".
+
+    Examples
+    --------
+    >>> logsigmoid(np.array([-1e4, 0.])).round(4)
+    array([-1.000e+04, -6.931e-01])
+    """
+    return _forward("logsigmoid", x, _logsigmoid, _logsigmoid_slope)
+
+
+@_documented_backward
+def logsigmoid_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `logsigmoid`: `grad_output` times ``sigmoid(-x)``.
+
+    It saturates on the right only: the loss of a wrong answer keeps its slope.
+
+    >>> logsigmoid_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
+    array([1. , 0.5, 0. ])
+    """
+    return _backward("logsigmoid_backward", grad_output, x, _logsigmoid_slope)
+
+
+@_documented
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    r"""Exponential linear unit: linear on the right, saturating at :math:`-\alpha` on the left.
+
+    .. math:: y = x \text{ where } x > 0, \text{ else } \alpha (e^x - 1)
+
+    Parameters
+    ----------
+    alpha : float
+        Default 1, for which the slope has no jump at 0.
+
+    Notes
+    -----
+    Its mean is nearer to 0 than that of ReLU. Source: Clevert, Unterthiner and Hochreiter (2016).
+    Book: "The family".
+
+    Examples
+    --------
+    >>> elu(np.array([-1e4, -1., 3.])).round(4)
+    array([-1.    , -0.6321,  3.    ])
+    """
+    return _forward("elu", x, _elu, _elu_slope, alpha=_number("elu", "alpha", alpha))
+
+
+@_documented_backward
+def elu_backward(grad_output: Array, x: Array, *, alpha: float = 1.0) -> Array:
+    """Gradient of `elu`: `grad_output`, times ``alpha * exp(x)`` where ``x <= 0``.
+
+    So the slope at 0 is `alpha`; at NaN it is 1, as in torch.
+
+    >>> elu_backward(np.ones(3), np.array([-1., 0., 3.])).round(4)
+    array([0.3679, 1.    , 1.    ])
+    """
+    alpha = _number("elu_backward", "alpha", alpha)
+    return _backward("elu_backward", grad_output, x, _elu_slope, alpha=alpha)
+
+
+@_documented
+def selu(x: Array) -> Array:
+    r"""Scaled exponential linear unit: `elu` with two constants that keep mean 0 and variance 1.
+
+    .. math:: y = s \cdot \mathrm{ELU}_\alpha(x), \qquad s = 1.0507\dots,\ \alpha = 1.6732\dots
+
+    Notes
+    -----
+    Layers with normal weights of variance 1/n then normalise themselves. Source: Klambauer et al.,
+    "Self-normalizing neural networks" (2017).  Book: "The family".
+
+    Examples
+    --------
+    >>> selu(np.array([-1e4, 0., 1.])).round(4)
+    array([-1.7581,  0.    ,  1.0507])
+    """
+    return _forward("selu", x, _selu, _selu_slope)
+
+
+@_documented_backward
+def selu_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `selu`: `grad_output` times ``s``, and times ``alpha * exp(x)`` where ``x <= 0``.
+
+    The slope jumps at 0, from 1.7581 on the left, which counts at 0 itself, to 1.0507.
+
+    >>> selu_backward(np.ones(3), np.array([-1e4, 0., 1.])).round(4)
+    array([0.    , 1.7581, 1.0507])
+    """
+    return _backward("selu_backward", grad_output, x, _selu_slope)
+
+
+@_documented
+def celu(x: Array, alpha: float = 1.0) -> Array:
+    r"""Continuously differentiable ELU: no jump of the slope at 0, whatever `alpha`.
+
+    .. math:: y = x \text{ where } x > 0, \text{ else } \alpha (e^{x/\alpha} - 1)
+
+    Parameters
+    ----------
+    alpha : float
+        Not 0; default 1.
+
+    Notes
+    -----
+    Source: Barron, "Continuously differentiable exponential linear units" (2017).
+    Book: "The family".
+
+    Examples
+    --------
+    >>> celu(np.array([-1e4, -1., 3.]), 2.0).round(4)
+    array([-2.    , -0.7869,  3.    ])
+    """
+    alpha = _number("celu", "alpha", alpha, divides=True)
+    return _forward("celu", x, _elu, _elu_slope, alpha=alpha, width=alpha)
+
+
+@_documented_backward
+def celu_backward(grad_output: Array, x: Array, *, alpha: float = 1.0) -> Array:
+    """Gradient of `celu`: `grad_output`, times ``exp(x / alpha)`` where ``x <= 0``.
+
+    The slope at 0 is 1 from both sides.
+
+    >>> celu_backward(np.ones(3), np.array([-1., 0., 3.]), alpha=2.0).round(4)
+    array([0.6065, 1.    , 1.    ])
+    """
+    alpha = _number("celu_backward", "alpha", alpha, divides=True)
+    return _backward("celu_backward", grad_output, x, _elu_slope, alpha=alpha, width=alpha)
+
+
+# ---- gates ----
+
+
+@_documented
+def silu(x: Array) -> Array:
+    r"""Sigmoid linear unit, also called swish: the input times its own sigmoid.
+
+    .. math:: y = x \cdot \sigma(x) = \frac{x}{1 + e^{-x}}
+
+    Notes
+    -----
+    It falls to -0.27846 at -1.27846, then rises; it tends to 0 on the left and to `x` on the right.
+    At :math:`-\infty` we give the limit 0, where torch gives NaN. Source: Hendrycks and Gimpel
+    (2016); Elfwing, Uchibe and Doya (2018); Ramachandran, Zoph and Le (2017).  Book: "The family".
+
+    Examples
+    --------
+    >>> silu(np.array([-np.inf, -1.27846, 0., 3.])).round(5)
+    array([-0.     , -0.27846,  0.     ,  2.85772])
+    """
+    return _forward("silu", x, _gated, _gated_slope, gate=SILU)
+
+
+@_documented_backward
+def silu_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `silu`: `grad_output` times ``s + x*s*(1 - s)``, where ``s = sigmoid(x)``.
+
+    The slope is above 1 on the right, with its peak of 1.09984 at 2.39936. At infinity we give the
+    limits 0 and 1, where torch gives NaN.
+
+    >>> silu_backward(np.ones(4), np.array([-1.27846, 0., 2.39936, np.inf])).round(5)
+    array([0.     , 0.5    , 1.09984, 1.     ])
+    """
+    return _backward("silu_backward", grad_output, x, _gated_slope, gate=SILU)
+
+
+@_documented
+def gelu(x: Array, approximate: str = "none") -> Array:
+    r"""Gaussian error linear unit: the input times the normal distribution function.
+
+    .. math:: y = x \cdot \Phi(x) = \frac{x}{2} \left(1 + \mathrm{erf} \frac{x}{\sqrt 2}\right)
+
+    Parameters
+    ----------
+    approximate : "none" or "tanh"
+        "tanh" takes :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))` for
+        :math:`\Phi(x)`, which is nowhere wrong by 0.0002; default "none".
+
+    Notes
+    -----
+    NumPy has no error function: on its arrays "none" calls Python's, an element at a time. At
+    :math:`-\infty` we give the limit 0, where torch gives NaN. Source: Hendrycks and Gimpel
+    (2016).  Book: "The family".
+
+    Examples
+    --------
+    >>> gelu(np.array([-1., 0., 1.])).round(5)
+    array([-0.15866,  0.     ,  0.84134])
+    >>> gelu(np.array([-1., 0., 1.]), "tanh").round(5)
+    array([-0.15881,  0.     ,  0.84119])
+    """
+    return _forward("gelu", x, _gated, _gated_slope, gate=_gelu_gate("gelu", approximate))
+
+
+@_documented_backward
+def gelu_backward(grad_output: Array, x: Array, *, approximate: str = "none") -> Array:
+    """Gradient of `gelu`: `grad_output` times ``Phi(x) + x*phi(x)``, where ``phi = Phi'``.
+
+    With "tanh", the slope of that formula itself. At infinity we give the limits 0 and 1, where
+    torch gives NaN.
+
+    >>> gelu_backward(np.ones(4), np.array([-1., 0., 1., np.inf])).round(5)
+    array([-0.08332,  0.5    ,  1.08332,  1.     ])
+    """
+    gate = _gelu_gate("gelu_backward", approximate)
+    return _backward("gelu_backward", grad_output, x, _gated_slope, gate=gate)
+
+
+@_documented
+def mish(x: Array) -> Array:
+    r"""The input times the tanh of its softplus.
+
+    .. math:: y = x \cdot \tanh(\log(1 + e^x))
+
+    Notes
+    -----
+    It falls to -0.30884 at -1.19243, then rises. At :math:`-\infty` we give the limit 0, where
+    torch gives NaN. Source: Misra, "Mish" (2020).  Book: "The family".
+
+    Examples
+    --------
+    >>> mish(np.array([-np.inf, -1.19243, 0., 3.])).round(5)
+    array([-0.     , -0.30884,  0.     ,  2.98654])
+    """
+    return _forward("mish", x, _gated, _gated_slope, gate=MISH)
+
+
+@_documented_backward
+def mish_backward(grad_output: Array, x: Array) -> Array:
+    """Gradient of `mish`: `grad_output` times ``t + x*(1 - t**2)*sigmoid(x)``.
+
+    Here ``t = tanh(softplus(x))``. At infinity we give the limits 0 and 1, where torch gives NaN.
+
+    >>> mish_backward(np.ones(3), np.array([-np.inf, 0., np.inf])).round(5)
+    array([0. , 0.6, 1. ])
+    """
+    return _backward("mish_backward", grad_output, x, _gated_slope, gate=MISH)
