@@ -94,7 +94,7 @@ def _type_name(x: object) -> str:
 def _is_numeric(x: Array) -> bool:
     if is_tensor(x):
         return x.dtype != namespace(x).bool
-    return bool(np.issubdtype(x.dtype, np.number))
+    return x.dtype.kind in "iufc"
 
 
 def is_recording(*arrays: Array) -> bool:
@@ -111,7 +111,10 @@ def accumulator(x: Array) -> Any:
 
 def cast(x: Array, dtype: Any) -> Array:
     """`x` in `dtype`: itself where it has that dtype already."""
-    return x.to(dtype) if is_tensor(x) else x.astype(dtype, copy=False)
+    if is_tensor(x):
+        return x.to(dtype)
+    with np.errstate(over="ignore"):  # too large for half precision: infinity, as in torch
+        return x.astype(dtype, copy=False)
 
 
 def new(shape: Sequence[int], like: Array, dtype: Any = None, *, fill: bool = True) -> Array:

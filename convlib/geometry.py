@@ -45,10 +45,11 @@ class Window:
         """True for a 1x1 window of stride 1: it rearranges nothing."""
         return math.prod(self.kernel_size) == 1 and math.prod(self.stride) == 1
 
-    def output_size(self, input_size: Ints) -> Ints:
+    def output_size(self, input_size: Ints, ceil_mode: bool = False) -> Ints:
         """Windows that fit, per axis; zero or less where none does."""
+        count = _round_up if ceil_mode else _round_down
         return tuple(
-            (n + sum(p) - span) // s + 1
+            count(n, p, span, s)
             for n, p, span, s in zip(input_size, self.padding, self.span, self.stride, strict=True)
         )
 
@@ -65,6 +66,16 @@ class Window:
                 input_size, self.padding, self.span, self.stride, box, strict=True
             )
         )
+
+
+def _round_down(n: int, pair: tuple[int, int], span: int, s: int) -> int:
+    return (n + sum(pair) - span) // s + 1
+
+
+def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
+    out = -((span - n - sum(pair)) // s) + 1  # the ceiling of (n + p + p - span) / s, plus one
+    # A window that starts in the padding after the input would see nothing of it.
+    return out - 1 if (out - 1) * s >= n + pair[0] else out
 
 
 def make_window(
@@ -95,7 +106,7 @@ def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> 
     if rank > 1:
         rule += f" or {rank} ints, one per axis"
     values = list(value) if isinstance(value, (tuple, list)) else [value] * rank
-    if len(values) != rank:
+    if rank < 1 or len(values) != rank:
         raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
     ints = tuple(_as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
     if any(v < least for v in ints):
@@ -155,14 +166,21 @@ def _named_padding(where: str, padding: str, kernel: Ints, stride: Ints, dilatio
     )
 
 
-def check_fits(where: str, window: Window, input_size: Ints) -> None:
+def check_fits(where: str, window: Window, input_size: Ints, ceil_mode: bool = False) -> None:
     """Raise where no window fits, with the arithmetic and the nearest repair."""
-    for n, (before, after), kernel, d, span in zip(
-        input_size, window.padding, window.kernel_size, window.dilation, window.span, strict=True
+    counts = window.output_size(input_size, ceil_mode)
+    for n, (before, after), kernel, d, span, count in zip(
+        input_size,
+        window.padding,
+        window.kernel_size,
+        window.dilation,
+        window.span,
+        counts,
+        strict=True,
     ):
         if n < 1:
             raise ValueError(f"{where}: every spatial size must be at least 1; got {input_size}.")
-        if span > n + before + after:
+        if count < 1:
             pads = f"2*{before}" if before == after else f"{before} + {after}"
             repair = f"padding >= {math.ceil((span - n) / 2)}"
             if kernel > 1 and n + before + after >= kernel:
@@ -301,22 +319,9 @@ def output_size(
     rank = 1 if single else len(input_size)  # type: ignore[arg-type]
     sizes = per_axis(where, "input_size", input_size, rank, least=1)
     window = make_window(where, kernel_size, stride, padding, dilation, rank)
-    check_fits(where, window, sizes)
-    out = window.output_size(sizes)
-    if ceil_mode:
-        out = tuple(
-            _round_up(n, pair, span, s)
-            for n, pair, span, s in zip(
-                sizes, window.padding, window.span, window.stride, strict=True
-            )
-        )
+    check_fits(where, window, sizes, ceil_mode)
+    out = window.output_size(sizes, ceil_mode)
     return out[0] if single else out
-
-
-def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
-    out = -((span - n - sum(pair)) // s) + 1  # the ceiling of (n + p + p - span) / s, plus one
-    # A window that starts in the padding after the input would see nothing of it.
-    return out - 1 if (out - 1) * s >= n + pair[0] else out
 
 
 def transpose_window(

@@ -21,39 +21,49 @@ from .geometry import IntOrInts, Ints, Padding, Window, check_fits, make_window,
 
 
 def to_columns(x: Array, window: Window, groups: int, buffer: Array | None) -> Array:
-    """Lay the windows of `x` (B, C, *spatial), padded already, out as columns (B, G, R, L).
+    """Lay the windows of `x` (B, C, *spatial), padded already, out as columns (G, R, B*L).
 
-    ``R = C/G * prod(kernel_size)`` values of one group's window stand under each other, ``L``
-    windows side by side. This is the one copy of the whole method: into the flat `buffer`, or,
-    where that is None, into new memory (a window of one cell and stride 1 needs none).
+    ``R = C/G * prod(kernel_size)`` values of one group's window stand under each other; side by
+    side stand the windows of the first image, then those of the next. This is the one copy of the
+    whole method: into the flat `buffer`, or, where that is None, into new memory (for one image
+    and a window of one cell not even that).
     """
-    rank = x.ndim - 2
-    view = windows(x, window)  # (B, C, *out, *kernel)
-    first, second = _axes(rank)
-    view = namespace(x).moveaxis(view, second, first)  # (B, C, *kernel, *out)
+    batch, channels = x.shape[:2]
+    view = kernel_first(windows(x, window))  # (B, C, *kernel, *out)
+    view = namespace(x).moveaxis(view, 0, x.ndim - 1)  # (C, *kernel, B, *out)
     if buffer is not None:
         laid = buffer[: math.prod(view.shape)].reshape(view.shape)
         laid[...] = view
         view = laid
-    batch, channels = x.shape[:2]
     rows = channels // groups * math.prod(window.kernel_size)
-    return view.reshape(batch, groups, rows, math.prod(view.shape[2 + rank :]))
+    return view.reshape(groups, rows, batch * math.prod(view.shape[x.ndim :]))
 
 
-def from_columns(columns: Array, out: Ints, size: Ints, window: Window) -> Array:
-    """The adjoint of `to_columns`: (B, G, R, L), L = prod(out), summed into (B, C, *size)."""
-    rank = len(size)
-    batch, groups, rows, _ = columns.shape
+def from_columns(columns: Array, batch: int, out: Ints, size: Ints, window: Window) -> Array:
+    """The adjoint of `to_columns`: (G, R, B*L), L = prod(out), summed into (B, C, *size)."""
+    groups, rows, _ = columns.shape
     channels = groups * rows // math.prod(window.kernel_size)
-    parts = columns.reshape(batch, channels, *window.kernel_size, *out)
-    first, second = _axes(rank)
-    parts = namespace(columns).moveaxis(parts, first, second)  # (B, C, *out, *kernel)
-    return scatter(parts, size, window)
+    parts = columns.reshape(channels, *window.kernel_size, batch, *out)
+    parts = namespace(columns).moveaxis(parts, 1 + len(size), 0)  # (B, C, *kernel, *out)
+    return scatter(kernel_last(parts), size, window)
 
 
-def _axes(rank: int) -> tuple[Ints, Ints]:
-    """Where the two groups of axes stand behind batch and channels."""
-    return tuple(range(2, 2 + rank)), tuple(range(2 + rank, 2 + 2 * rank))
+def kernel_first(view: Array) -> Array:
+    """From (B, C, *out, *kernel), as `windows` gives it, to (B, C, *kernel, *out)."""
+    first, second = _halves(view)
+    return namespace(view).moveaxis(view, second, first)
+
+
+def kernel_last(parts: Array) -> Array:
+    """From (B, C, *kernel, *out) to (B, C, *out, *kernel), as `scatter` takes it."""
+    first, second = _halves(parts)
+    return namespace(parts).moveaxis(parts, first, second)
+
+
+def _halves(view: Array) -> tuple[Ints, Ints]:
+    """The two groups of axes behind batch and channels."""
+    middle = 1 + view.ndim // 2
+    return tuple(range(2, middle)), tuple(range(middle, view.ndim))
 
 
 def im2col(
@@ -116,8 +126,10 @@ def im2col(
     check_fits(where, window, size)
     out = window.output_size(size)
     batch, channels = images.shape[:2]
-    buffer = new((batch * channels * math.prod((*window.kernel_size, *out)),), x, fill=False)
-    columns = to_columns(pad(images, window.padding), window, 1, buffer)[:, 0]  # (B, R, L)
+    view = kernel_first(windows(pad(images, window.padding), window))  # (B, C, *kernel, *out)
+    laid = new(view.shape, x, fill=False)
+    laid[...] = view
+    columns = laid.reshape(batch, channels * math.prod(window.kernel_size), math.prod(out))
     return columns if batched else columns[0]
 
 
@@ -190,9 +202,10 @@ def col2im(
             f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
             f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
         )
-    columns = cast(stacked, accumulator(cols))[:, None]  # (B, 1, R, L): one group
+    shape = (batch, rows // taps, *window.kernel_size, *out)
+    parts = cast(stacked, accumulator(cols)).reshape(shape)
     padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    padded = from_columns(columns, out, padded_size, window)
+    padded = scatter(kernel_last(parts), padded_size, window)
     x = new((batch, rows // taps, *size), padded)
     add_unpadded(x, padded, window.padding)
     x = cast(x, cols.dtype)

@@ -24,57 +24,48 @@ product that reads them. A tile holds one output at least, whatever the budget.
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
-    """Columns, then one product: ``(G, K/G, R) @ (B, G, R, L)``, tile by tile."""
+    """Columns, then one product: ``(G, K/G, R) @ (G, R, B*L)``, tile by tile."""
     rows = _as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
-    buffer = None if is_recording(x, weight) else _buffer(x.shape, window, rows, budget)
-    for at, pairs in _tiles(x.shape, window, rows, budget):
+    limit = _limit(x.shape, y.shape, window, rows, budget)
+    buffer = None if is_recording(x, weight) else _buffer(x.shape, y.shape, window, rows, limit)
+    for at, pairs in _tiles(x.shape, y.shape, window, limit):
         slab = cast(pad(x[at[0]], pairs, window.mode), rows.dtype)
-        product = rows @ to_columns(slab, window, groups, buffer)  # (B, G, K/G, L)
-        y[at] = product.reshape(y[at].shape)
+        product = rows @ to_columns(slab, window, groups, buffer)  # (G, K/G, B*L)
+        batch, kernels, *box = y[at].shape
+        y[at] = product.reshape(kernels, batch, *box).swapaxes(0, 1)
     return y
 
 
 def backward_input(
-    grad: Array,
-    weight: Array,
-    window: Window,
-    x_shape: Ints,
-    *,
-    groups: int,
-    budget: int,
+    grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
 ) -> Array:
-    """The adjoint in `x`: ``(G, R, K/G) @ (B, G, K/G, L)`` gives columns; add them back."""
+    """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
     rows = _as_rows(weight, groups)
     grad_x = new(x_shape, rows)
-    for at, pairs in _tiles(x_shape, window, rows, budget):
-        columns = rows.swapaxes(1, 2) @ _grouped(grad[at], groups, rows.dtype)  # (B, G, R, L)
-        out = tuple(box.stop - box.start for box in at[2:])
+    limit = _limit(x_shape, grad.shape, window, rows, budget)
+    for at, pairs in _tiles(x_shape, grad.shape, window, limit):
+        batch, _, *out = grad[at].shape
+        columns = rows.swapaxes(1, 2) @ _grouped(grad[at], groups, rows.dtype)  # (G, R, B*L)
         size = tuple(n + sum(pair) for n, pair in zip(x_shape[2:], pairs, strict=True))
-        add_unpadded(grad_x[at[0]], from_columns(columns, out, size, window), pairs, window.mode)
+        slab = from_columns(columns, batch, tuple(out), size, window)
+        add_unpadded(grad_x[at[0]], slab, pairs, window.mode)
     return grad_x
 
 
 def backward_weight(
-    grad: Array,
-    x: Array,
-    window: Window,
-    weight_shape: Ints,
-    *,
-    groups: int,
-    budget: int,
+    grad: Array, x: Array, window: Window, weight_shape: Ints, *, groups: int, budget: int
 ) -> Array:
-    """The adjoint in `weight`: ``(B, G, K/G, L) @ (B, G, L, R)``, summed over the batch."""
-    total = new(weight_shape, x, accumulator(x))
-    rows = _as_rows(total, groups)
-    buffer = None if is_recording(grad, x) else _buffer(x.shape, window, rows, budget)
-    for at, pairs in _tiles(x.shape, window, rows, budget):
-        slab = cast(pad(x[at[0]], pairs, window.mode), rows.dtype)
-        columns = to_columns(slab, window, groups, buffer)  # (B, G, R, L)
-        products = _grouped(grad[at], groups, rows.dtype) @ columns.swapaxes(2, 3)
-        total = total + products.sum(axis=0).reshape(weight_shape)
-    return total
+    """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
+    total = _as_rows(new(weight_shape, x), groups)
+    limit = _limit(x.shape, grad.shape, window, total, budget)
+    buffer = None if is_recording(grad, x) else _buffer(x.shape, grad.shape, window, total, limit)
+    for at, pairs in _tiles(x.shape, grad.shape, window, limit):
+        slab = cast(pad(x[at[0]], pairs, window.mode), total.dtype)
+        columns = to_columns(slab, window, groups, buffer)  # (G, R, B*L)
+        total = total + _grouped(grad[at], groups, total.dtype) @ columns.swapaxes(1, 2)
+    return total.reshape(weight_shape)
 
 
 def _as_rows(weight: Array, groups: int) -> Array:
@@ -84,29 +75,38 @@ def _as_rows(weight: Array, groups: int) -> Array:
 
 
 def _grouped(grad: Array, groups: int, dtype: object) -> Array:
-    """A tile of the output's gradient (B, K, *box) as (B, G, K/G, L)."""
-    batch, kernels = grad.shape[:2]
-    length = math.prod(grad.shape[2:])
-    return cast(grad, dtype).reshape(batch, groups, kernels // groups, length)
+    """A tile of the output's gradient (B, K, *box) as (G, K/G, B*L)."""
+    batch, kernels, *box = grad.shape
+    length = batch * math.prod(box)
+    return cast(grad, dtype).swapaxes(0, 1).reshape(groups, kernels // groups, length)
+
+
+def _limit(
+    x_shape: Sequence[int], y_shape: Sequence[int], window: Window, rows: Array, budget: int
+) -> int:
+    """Outputs in a tile: neither its columns nor its results may exceed the budget."""
+    column = x_shape[1] * math.prod(window.kernel_size)
+    limit = max(1, budget // (rows.dtype.itemsize * max(1, column, y_shape[1])))
+    if window.is_point:  # one image at most: then its own memory serves as the columns
+        limit = min(limit, math.prod(y_shape[2:]))
+    return limit
 
 
 def _tiles(
-    x_shape: Sequence[int], window: Window, rows: Array, budget: int
+    x_shape: Sequence[int], y_shape: Sequence[int], window: Window, limit: int
 ) -> Iterator[tuple[tuple[slice, ...], Pairs]]:
     """Where each tile stands in the output (batch, channels, *box), and how to pad for it."""
-    batch, channels, *size = x_shape
-    column = channels * math.prod(window.kernel_size) * rows.dtype.itemsize
-    limit = budget // max(1, column)
-    for images, *box in tiles((batch, *window.output_size(tuple(size))), limit):
-        yield (images, slice(None), *box), window.reach(tuple(size), box)
+    batch, _, *out = y_shape
+    for images, *box in tiles((batch, *out), limit):
+        yield (images, slice(None), *box), window.reach(tuple(x_shape[2:]), box)
 
 
-def _buffer(x_shape: Sequence[int], window: Window, rows: Array, budget: int) -> Array | None:
+def _buffer(
+    x_shape: Sequence[int], y_shape: Sequence[int], window: Window, rows: Array, limit: int
+) -> Array | None:
     """Memory for the columns of the largest tile; None where the input's own will do."""
     if window.is_point:
         return None
-    batch, channels, *size = x_shape
-    column = channels * math.prod(window.kernel_size)
-    outputs = batch * math.prod(window.output_size(tuple(size)))
-    limit = budget // max(1, column * rows.dtype.itemsize)
-    return new((column * max(1, min(limit, outputs)),), rows, fill=False)
+    batch, _, *out = y_shape
+    outputs = min(limit, batch * math.prod(out))
+    return new((x_shape[1] * math.prod(window.kernel_size) * outputs,), rows, fill=False)

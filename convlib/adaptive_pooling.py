@@ -1,0 +1,561 @@
+"""Pooling to a given size: adaptive and global; and back to a larger one: unpooling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+
+import numpy as np
+
+from ._arrays import Array, accumulator, cast, check_arrays, is_recording, is_tensor, namespace, new
+from .geometry import IntOrInts, Ints, Padding, make_window, per_axis
+from .pooling import (
+    FLOATS,
+    as_array,
+    cell_numbers,
+    check_gradient,
+    check_input,
+    first_maximum,
+    gather,
+    in_memory,
+    put_back,
+    spread_out,
+)
+
+Spans = list[list[tuple[int, int]]]  # (start, stop) of every output cell, for every axis
+Sizes = int | Sequence[int | None]
+
+
+def global_avg_pool(x: Array) -> Array:
+    r"""Average each channel over all its cells.
+
+    .. math:: y_{b,c} = \frac{1}{HW} \sum_{h,w} x_{b,c,h,w}
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point.
+
+    Returns
+    -------
+    array (B, C, 1, ...)
+        The spatial axes stay, with size 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point.
+
+    Notes
+    -----
+    `adaptive_avg_pool` to size 1. Source: Lin, Chen and Yan, "Network in network" (2013).
+    Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> global_avg_pool(np.array([[[1., 2., 6.], [0., 0., 3.]]]))
+    array([[[3.],
+            [1.]]])
+    """
+    where = "global_avg_pool"
+    return _average(x, _check(where, x, 1, FLOATS))
+
+
+def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
+    r"""Gradient of `global_avg_pool` in its input: every cell gets an equal share.
+
+    .. math:: \frac{\partial \ell}{\partial x_{b,c,h,w}} = \frac{g_{b,c}}{HW}
+
+    Parameters
+    ----------
+    grad_output : array (B, C, 1, ...)
+    x : array (B, C, *spatial)
+        Only its shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `global_avg_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    One write a cell.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> global_avg_pool_backward(np.array([[[6.]]]), np.zeros((1, 1, 3)))
+    array([[[2., 2., 2.]]])
+    """
+    return _average_backward("global_avg_pool_backward", grad_output, x, 1)
+
+
+def global_max_pool(x: Array) -> Array:
+    r"""Keep the largest cell of each channel.
+
+    .. math:: y_{b,c} = \max_{h,w}\; x_{b,c,h,w}
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; integers too.
+
+    Returns
+    -------
+    array (B, C, 1, ...)
+        The spatial axes stay, with size 1. A NaN wins over all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched, bool or complex.
+
+    Notes
+    -----
+    `adaptive_max_pool` to size 1.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> global_max_pool(np.array([[[1, 2, 6], [0, 0, 3]]]))
+    array([[[6],
+            [3]]])
+    """
+    return _maximum(x, _check("global_max_pool", x, 1, None))
+
+
+def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
+    r"""Gradient of `global_max_pool` in its input: the first maximum receives all.
+
+    .. math:: \frac{\partial \ell}{\partial x_{b,c,t}} = g_{b,c}\,[\,t = \operatorname{argmax}\,]
+
+    Parameters
+    ----------
+    grad_output : array (B, C, 1, ...)
+    x : array (B, C, *spatial)
+        Floating point.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `global_max_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    The winners are found anew.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> global_max_pool_backward(np.array([[[5.]]]), np.array([[[0., 2., 2.]]]))
+    array([[[0., 5., 0.]]])
+    """
+    return _maximum_backward("global_max_pool_backward", grad_output, x, 1)
+
+
+def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
+    r"""Average over as many regions as asked for, whatever the input's size.
+
+    .. math:: y_u = \frac{1}{b_u - a_u} \sum_{t=a_u}^{b_u - 1} x_t, \qquad
+              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
+
+    along each axis: regions that are not all alike overlap.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point.
+    output_size : int, or one int or None per axis
+        At least 1; None keeps the axis.
+
+    Returns
+    -------
+    array (B, C, *output_size)
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point, or `output_size` does not fit.
+
+    Notes
+    -----
+    One sum a region and axis; float16 and bfloat16 are summed in float32. Same results as
+    ``torch.nn.functional.adaptive_avg_pool1d``, ``adaptive_avg_pool2d`` and
+    ``adaptive_avg_pool3d``.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> adaptive_avg_pool(np.array([[[0., 2., 4., 6., 8.]]]), 2)        # cells 0 to 2, 2 to 4
+    array([[[2., 6.]]])
+    """
+    return _average(x, _check("adaptive_avg_pool", x, output_size, FLOATS))
+
+
+def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    r"""Gradient of `adaptive_avg_pool` in its input: each region's gradient, in equal shares.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ a_u \le t < b_u} \frac{g_u}{b_u - a_u}
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *output_size)
+    x, output_size
+        As for `adaptive_avg_pool`; of `x`, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adaptive_avg_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    One addition a region and axis.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> adaptive_avg_pool_backward(np.array([[[3., 6.]]]), np.zeros((1, 1, 5)), 2)
+    array([[[1., 1., 3., 2., 2.]]])
+    """
+    return _average_backward("adaptive_avg_pool_backward", grad_output, x, output_size)
+
+
+def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = False) -> Array:
+    r"""Keep the maximum of as many regions as asked for, whatever the input's size.
+
+    .. math:: y_u = \max_{a_u \le t < b_u} x_t, \qquad
+              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point.
+    output_size : int, or one int or None per axis
+        At least 1; None keeps the axis.
+    return_indices : bool
+        Give the winners' cells too, as `max_pool` does.
+
+    Returns
+    -------
+    array (B, C, *output_size), or two of them
+        The maxima and, with `return_indices`, the winners' flat positions as int64. Of equal cells
+        the first one wins; a NaN wins over all, and of several NaNs the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point, or `output_size` does not fit.
+
+    Notes
+    -----
+    On tensors autograd flows, to the winner alone. Same results as
+    ``torch.nn.functional.adaptive_max_pool1d``, ``adaptive_max_pool2d`` and
+    ``adaptive_max_pool3d``.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> adaptive_max_pool(np.array([[[0., 9., 4., 6., 8.]]]), 2, return_indices=True)
+    (array([[[9., 8.]]]), array([[[1, 4]]]))
+    """
+    spans = _check("adaptive_max_pool", x, output_size, FLOATS)
+    if not return_indices:
+        return _maximum(x, spans)
+    cells = _winners(x, spans)
+    return gather(x, cells), cells
+
+
+def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    r"""Gradient of `adaptive_max_pool` in its input: each region's winner receives all.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ \operatorname{argmax}(u) = t} g_u
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *output_size)
+    x, output_size
+        As for `adaptive_max_pool`.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adaptive_max_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    The winners are found anew.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> x = np.array([[[0., 2., 4., 3., 1.]]])
+    >>> adaptive_max_pool_backward(np.array([[[10., 20.]]]), x, 2)      # cell 2 wins twice
+    array([[[ 0.,  0., 30.,  0.,  0.]]])
+    """
+    return _maximum_backward("adaptive_max_pool_backward", grad_output, x, output_size)
+
+
+def max_unpool(
+    x: Array,
+    indices: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    output_size: Sequence[int] | None = None,
+) -> Array:
+    r"""Put maxima back where they came from, with zeros around them.
+
+    .. math:: y_{b,\,c,\;\mathrm{indices}_{b,c,u}} = x_{b,c,u}
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point.
+    indices : array (B, C, *spatial) of int64
+        Flat positions in the output's grid: those of `max_pool` with ``return_indices=True``.
+    kernel_size, stride, padding
+        Those of the pooling; `stride` defaults to `kernel_size`.
+    output_size : int or one int per axis, optional
+        The pooling's input size, or shape with batch and channels; closer to the default,
+        ``(n - 1)*stride - 2*padding + kernel_size``, than one `stride`.
+
+    Returns
+    -------
+    array (B, C, *output_size)
+        Where several values go to one cell, one of them stays: on a CPU the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point, an index lies outside the output or is no int64, or
+        a size does not fit.
+
+    Notes
+    -----
+    One write a value. Same results as ``torch.nn.functional.max_unpool1d``, ``max_unpool2d`` and
+    ``max_unpool3d``. Source: Zeiler and Fergus, "Visualizing and understanding convolutional
+    networks" (2014).  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> max_unpool(np.array([[[7., 9.]]]), np.array([[[1, 2]]]), 2)
+    array([[[0., 7., 9., 0.]]])
+    """
+    where = "max_unpool"
+    y = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    flat = y.reshape(-1)
+    flat[in_memory(indices, y)] = x
+    return flat.reshape(y.shape)
+
+
+def max_unpool_backward(
+    grad_output: Array,
+    x: Array,
+    indices: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    output_size: Sequence[int] | None = None,
+) -> Array:
+    r"""Gradient of `max_unpool` in its input: read it where the values were put.
+
+    .. math:: \frac{\partial \ell}{\partial x_{b,c,u}} = g_{b,\,c,\;\mathrm{indices}_{b,c,u}}
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *output_size)
+    x, indices, kernel_size, stride, padding, output_size
+        As for `max_unpool`; of `x`, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`. Values that went to one cell all receive its gradient, as
+        in torch, also those that did not stay.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_unpool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    One read a value.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> grad = np.array([[[1., 2., 3., 4.]]])
+    >>> max_unpool_backward(grad, np.zeros((1, 1, 2)), np.array([[[1, 2]]]), 2)
+    array([[[2., 3.]]])
+    """
+    where = "max_unpool_backward"
+    y = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    check_gradient(where, grad_output, x, tuple(y.shape[2:]))
+    return gather(grad_output, indices)
+
+
+# ---- regions ----
+
+
+def _each_region(x: Array, spans: Spans, summary: Callable[[Array, int], Array]) -> Array:
+    """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
+    for axis, regions in enumerate(spans, start=2):
+        lead = (slice(None),) * axis
+        parts = [summary(x[(*lead, slice(a, b))], axis) for a, b in regions]
+        x = namespace(x).stack(parts, axis)
+    return x
+
+
+def _average(x: Array, spans: Spans) -> Array:
+    total = _each_region(cast(x, accumulator(x)), spans, namespace(x).sum)
+    return cast(total / _counts(spans, total), x.dtype)
+
+
+def _average_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    spans = _check(where, x, output_size, FLOATS)
+    check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
+    grad = cast(grad_output, accumulator(x))
+    grad = grad / _counts(spans, grad)
+    for axis, regions in enumerate(spans, start=2):
+        lead = (slice(None),) * axis
+        grown = new((*grad.shape[:axis], x.shape[axis], *grad.shape[axis + 1 :]), grad)
+        for u, (a, b) in enumerate(regions):
+            cells = grown[(*lead, slice(a, b))]
+            cells += grad[(*lead, slice(u, u + 1))]
+        grad = grown
+    return cast(grad, x.dtype)
+
+
+def _counts(spans: Spans, like: Array) -> Array:
+    """Cells in each region: the product of its lengths."""
+    lengths = [np.array([b - a for a, b in regions]) for regions in spans]
+    return as_array(reduce(np.multiply.outer, lengths), like)
+
+
+def _maximum(x: Array, spans: Spans) -> Array:
+    if is_recording(x):
+        return gather(x, _winners(x, spans))
+    return _each_region(x, spans, namespace(x).amax)
+
+
+def _maximum_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    spans = _check(where, x, output_size, FLOATS)
+    check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
+    return put_back(grad_output, _winners(x, spans), x)
+
+
+def _winners(x: Array, spans: Spans) -> Array:
+    """The flat position in `x` of every region's first maximum."""
+    best, cell = (x.detach() if is_tensor(x) else x), cell_numbers(x)
+    for axis in reversed(range(x.ndim - 2)):  # rows first, as for `max_pool`
+        best, cell = first_maximum(_taps(best, cell, spans[axis], axis + 2))
+    return spread_out(cell, best.shape)
+
+
+def _taps(
+    x: Array, cells: Array, regions: list[tuple[int, int]], axis: int
+) -> Iterator[tuple[Array, Array]]:
+    """The t-th cell of every region, for each t; a region that has ended repeats its last one."""
+    lead = (slice(None),) * axis
+    for t in range(max(b - a for a, b in regions)):
+        read = (*lead, [min(a + t, b - 1) for a, b in regions])
+        yield x[read], cells[read]
+
+
+# ---- checks ----
+
+
+def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Spans:
+    """Check, and give the regions of every axis."""
+    check_input(where, x, dtypes)
+    size = tuple(x.shape[2:])
+    asked: object = output_size
+    if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
+        asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
+    out = per_axis(where, "output_size", asked, len(size), least=1)  # type: ignore[arg-type]
+    return [
+        [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
+        for n, o in zip(size, out, strict=True)
+    ]
+
+
+def _check_unpool(
+    where: str,
+    x: Array,
+    indices: Array,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    padding: Padding,
+    output_size: Sequence[int] | None,
+) -> Array:
+    """Check, and give the output as zeros."""
+    check_input(where, x, FLOATS)
+    check_arrays(where, indices=indices)
+    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
+        raise TypeError(
+            f"{where}: x and indices must be of one library and on one device; got "
+            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
+        )
+    if indices.dtype != namespace(x).int64:
+        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
+    if tuple(indices.shape) != tuple(x.shape):
+        raise ValueError(
+            f"{where}: indices must have the shape of x, one position a value; got "
+            f"x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}."
+        )
+    size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
+    outside = (indices < 0) | (indices >= math.prod(size))
+    if bool(outside.any()):
+        raise ValueError(
+            f"{where}: every index must be a cell of the output, 0 to {math.prod(size) - 1} for "
+            f"size {size}; got {int(indices[outside][0])}. Give the pooling's options and input "
+            f"size as output_size."
+        )
+    return new((*x.shape[:2], *size), x)
+
+
+def _unpooled_size(
+    where: str,
+    size: Ints,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    padding: Padding,
+    output_size: Sequence[int] | None,
+) -> Ints:
+    rank = len(size)
+    steps = kernel_size if stride is None else stride
+    window = make_window(where, kernel_size, steps, padding, 1, rank)
+    default = tuple(
+        (n - 1) * s - sum(pair) + kernel
+        for n, s, pair, kernel in zip(
+            size, window.stride, window.padding, window.kernel_size, strict=True
+        )
+    )
+    asked = default if output_size is None else output_size
+    if isinstance(asked, (tuple, list)) and len(asked) == rank + 2:
+        asked = tuple(asked[2:])  # a whole shape
+    out = per_axis(where, "output_size", asked, rank, least=1)
+    for o, usual, s in zip(out, default, window.stride, strict=True):
+        if abs(o - usual) >= s:
+            raise ValueError(
+                f"{where}: output_size must be less than one stride from the usual {default}; got "
+                f"{out}, strides {window.stride}."
+            )
+    return out

@@ -1,0 +1,664 @@
+"""Max, average and power-average pooling: what a window holds, reduced to one number.
+
+A window is a box, and the maximum of a box is the maximum of its rows' maxima; sums are alike. So
+all work goes axis by axis, which takes ``kh + kw`` taps for a window of ``kh * kw`` cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from functools import reduce
+
+import numpy as np
+
+from ._arrays import (
+    Array,
+    accumulator,
+    add_unpadded,
+    cast,
+    check_arrays,
+    is_recording,
+    is_tensor,
+    namespace,
+    new,
+    pad,
+    scatter,
+    windows,
+)
+from .geometry import IntOrInts, Ints, Padding, Pairs, Window, check_fits, make_window
+
+
+def max_pool(
+    x: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array:
+    r"""Keep the maximum of every window.
+
+    .. math:: y_{b,c,u,v} = \max_{i,j}\; x_{b,\,c,\;us+id-p,\;vs+jd-p}
+
+    over the cells inside `x`: padding holds :math:`-\infty`, so that it never wins.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; integers too.
+    kernel_size : int or one int per axis
+    stride : int or one int per axis
+        Default: `kernel_size`, windows side by side.
+    padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
+        At most half of `kernel_size` on each side; default 0.
+    dilation : int or one int per axis
+    ceil_mode : bool
+        Round the size up: a last window that starts in `x` or its left padding may hang over.
+    return_indices : bool
+        Give the winners' cells too.
+
+    Returns
+    -------
+    array (B, C, *out), or two of them
+        The maxima in the dtype of `x` and, with `return_indices`, the winners' flat positions in
+        `x`'s spatial grid as int64, never in the padding. Of equal cells the first one wins; a
+        NaN wins over all, and of several NaNs the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched, bool or complex; an option is out of range; no window fits, or one sees
+        nothing but padding.
+
+    Notes
+    -----
+    ``sum(kernel_size)`` comparisons an output, about; no window is copied. On tensors autograd
+    flows, to the winner alone. Same results as ``torch.nn.functional.max_pool1d``, ``max_pool2d``
+    and ``max_pool3d``; but where dilation lets a window see only padding, torch gives an index
+    outside `x`, and this raises.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> max_pool(np.arange(16).reshape(1, 1, 4, 4), 2)
+    array([[[[ 5,  7],
+             [13, 15]]]])
+    >>> max_pool(np.array([[[3., 1., 3., 2.]]]), 4, return_indices=True)      # a tie
+    (array([[[3.]]]), array([[[0]]]))
+    """
+    window, out = _check_max("max_pool", x, kernel_size, stride, padding, dilation, ceil_mode)
+    if not return_indices and not is_recording(x):
+        return _maxima(x, window, out)
+    cells = _winners(x, window, out)
+    return (gather(x, cells), cells) if return_indices else gather(x, cells)
+
+
+def max_pool_backward(
+    grad_output: Array,
+    x: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    r"""Gradient of `max_pool` in its input: each window's gradient goes to its winner, whole.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ \operatorname{argmax}(u) = t} g_u
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *out)
+    x, kernel_size, stride, padding, dilation, ceil_mode
+        As for `max_pool`; `x` floating point.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`. Of equal cells the first receives all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    The winners are found anew, then one addition an output.
+    Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> max_pool_backward(np.array([[[10., 20.]]]), np.array([[[0., 0., 1., 2.]]]), 2)
+    array([[[10.,  0.,  0., 20.]]])
+    """
+    where = "max_pool_backward"
+    window, out = _check_max(where, x, kernel_size, stride, padding, dilation, ceil_mode)
+    check_gradient(where, grad_output, x, out)
+    return put_back(grad_output, _winners(x, window, out), x)
+
+
+def avg_pool(
+    x: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    r"""Average every window.
+
+    .. math:: y_{b,c,u,v} = \frac{1}{m_{u,v}} \sum_{i,j} x_{b,\,c,\;us+i-p,\;vs+j-p}
+
+    with zeros outside `x`, and :math:`m` the number of cells that count.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point, or int64, whose averages are cut off towards zero.
+    kernel_size, stride, padding, ceil_mode
+        As for `max_pool`.
+    count_include_pad : bool
+        True: cells in the padding count. What hangs over beyond the padding never does.
+    divisor_override : int, optional
+        The divisor of every window, instead; not 0.
+
+    Returns
+    -------
+    array (B, C, *out)
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched, or of another dtype; an option is out of range, or no window fits.
+
+    Notes
+    -----
+    ``sum(kernel_size)`` additions an output, about. float16 and bfloat16 are summed in float32.
+    Same results as ``torch.nn.functional.avg_pool1d``, ``avg_pool2d`` and ``avg_pool3d``. Without
+    padding it is a depthwise convolution with a kernel of equal weights.
+    Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> x = np.array([[[2., 4., 6.]]])
+    >>> avg_pool(x, 2, stride=1)
+    array([[[3., 5.]]])
+    >>> avg_pool(x, 2, padding=1), avg_pool(x, 2, padding=1, count_include_pad=False)
+    (array([[[1., 5.]]]), array([[[2., 5.]]]))
+    """
+    where = "avg_pool"
+    check_input(where, x, "float64 float32 float16 bfloat16 int64")
+    window, out = _check_window(where, x, kernel_size, stride, padding, 1, ceil_mode)
+    override = _check_override(where, divisor_override)
+    total = _sums(cast(x, accumulator(x)), window, out)
+    count = override or _counts(total, x, window, count_include_pad)
+    return cast(_divide(total, count), x.dtype)
+
+
+def avg_pool_backward(
+    grad_output: Array,
+    x: Array,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    r"""Gradient of `avg_pool` in its input: each window's gradient, in equal shares.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u \ni t} \frac{g_u}{m_u}
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *out)
+    x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        As for `avg_pool`; of `x`, floating point, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `avg_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    ``sum(kernel_size)`` strided additions.  Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> avg_pool_backward(np.array([[[10., 20.]]]), np.zeros((1, 1, 4)), 2)
+    array([[[ 5.,  5., 10., 10.]]])
+    """
+    where = "avg_pool_backward"
+    check_input(where, x, FLOATS)
+    window, out = _check_window(where, x, kernel_size, stride, padding, 1, ceil_mode)
+    override = _check_override(where, divisor_override)
+    check_gradient(where, grad_output, x, out)
+    grad = cast(grad_output, accumulator(x))
+    share = grad / (override or _counts(grad, x, window, count_include_pad))
+    return cast(_spread(share, window, tuple(x.shape[2:])), x.dtype)
+
+
+def lp_pool(
+    x: Array,
+    norm_type: float,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    r"""Power-average pooling: from the sum (p = 1) to the largest magnitude (p = ∞).
+
+    .. math:: y_{b,c,u,v} = \Big(\sum_{i,j} x_{b,\,c,\;us+i,\;vs+j}^{\,p}\Big)^{1/p}
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis; floating point.
+    norm_type : int or float
+        The power p: not 0. ``math.inf`` takes the largest magnitude, ``-math.inf`` the least.
+    kernel_size, stride, ceil_mode
+        As for `max_pool`.
+
+    Returns
+    -------
+    array (B, C, *out)
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point; an option is out of range, or no window fits.
+
+    Notes
+    -----
+    The power is of the signed value, as in torch: with an odd p this is no norm, and where the sum
+    is negative the root is NaN (p = 1 apart). For a window that hangs over in `ceil_mode`, torch
+    scales the sum up to a full window, and so does this. float16 and bfloat16 are summed in
+    float32. Same results as ``torch.nn.functional.lp_pool1d``, ``lp_pool2d`` and ``lp_pool3d``.
+    Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> lp_pool(np.array([[[3., -4., 6., 8.]]]), 2, 2)                  # sqrt(9 + 16), ...
+    array([[[ 5., 10.]]])
+    """
+    where = "lp_pool"
+    window, out = _check_lp(where, x, norm_type, kernel_size, stride, ceil_mode)
+    if math.isinf(norm_type):
+        sign = math.copysign(1, norm_type)
+        return sign * max_pool(sign * abs(x), kernel_size, stride=stride, ceil_mode=ceil_mode)
+    total = _power_sums(x, norm_type, window, out)
+    return cast(_root(total, 1 / norm_type, 0.0 if norm_type > 0 else math.inf), x.dtype)
+
+
+def lp_pool_backward(
+    grad_output: Array,
+    x: Array,
+    norm_type: float,
+    kernel_size: IntOrInts,
+    *,
+    stride: IntOrInts | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    r"""Gradient of `lp_pool` in its input.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} =
+              \sum_{u \ni t} g_u\, y_u^{\,1-p}\; x_t^{\,p-1}
+
+    and 0 from a window whose powers add up to 0.
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *out)
+    x, norm_type, kernel_size, stride, ceil_mode
+        As for `lp_pool`.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `lp_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    The sums are computed anew; then as `avg_pool_backward`, or `max_pool_backward` at p = ∞.
+    Book: "Max, average and global pooling".
+
+    Examples
+    --------
+    >>> lp_pool_backward(np.array([[[5.]]]), np.array([[[3., -4.]]]), 2, 2)
+    array([[[ 3., -4.]]])
+    """
+    where = "lp_pool_backward"
+    window, out = _check_lp(where, x, norm_type, kernel_size, stride, ceil_mode)
+    check_gradient(where, grad_output, x, out)
+    if math.isinf(norm_type):
+        signed = math.copysign(1, norm_type) * abs(x)
+        return put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
+    total = _power_sums(x, norm_type, window, out)
+    share = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
+    share = share * _completion(share, x, window)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = cast(x, total.dtype) ** (norm_type - 1)
+    return cast(slope * _spread(share, window, tuple(x.shape[2:])), x.dtype)
+
+
+# ---- maxima ----
+
+
+def first_maximum(taps: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """The running maximum of taps (values, cells), and the cell that holds it: the one tie rule.
+
+    A later value must be greater to win, so the first maximum stays. A NaN wins over everything
+    before it and loses to a NaN only. What stands outside (cell -1) loses to any cell inside.
+    """
+    pairs = iter(taps)
+    best, cell = next(pairs)
+    xp = namespace(best)
+    for value, at in pairs:
+        better = (value > best) | (value != value) | (cell < 0)
+        best, cell = xp.where(better, value, best), xp.where(better, at, cell)
+    return best, cell
+
+
+def _winners(x: Array, window: Window, out: Ints) -> Array:
+    """The flat position in `x` of every window's first maximum: (B, C, *out) of int64."""
+    x = x.detach() if is_tensor(x) else x  # a position has no gradient
+    pairs = _read(window, tuple(x.shape[2:]), out)
+    cells = cell_numbers(x)
+    best, cell = _lowered(x, pairs), pad(cells + 1, pairs) - 1  # outside: the lowest value, cell -1
+    # Rows first: only from the last axis to the first is the first maximum the first in the grid.
+    for axis in reversed(range(x.ndim - 2)):
+        values, at = _taps(best, window, axis), _taps(cell, window, axis)
+        best, cell = first_maximum(zip(values, at, strict=True))
+    return spread_out(cell, best.shape)
+
+
+def _maxima(x: Array, window: Window, out: Ints) -> Array:
+    """What `_winners` finds, when nobody asks where: one comparison a tap."""
+    best = _lowered(x, _read(window, tuple(x.shape[2:]), out))
+    for axis in reversed(range(x.ndim - 2)):
+        best = reduce(namespace(x).maximum, _taps(best, window, axis))
+    return spread_out(best, best.shape) if math.prod(window.kernel_size) == 1 else best
+
+
+def _lowered(x: Array, pairs: Pairs) -> Array:
+    """`x` padded with the lowest value of its dtype."""
+    padded = pad(x, pairs)
+    if any(count > 0 for pair in pairs for count in pair):
+        xp = namespace(x)
+        outside = pad(cell_numbers(x) + 1, pairs)[0, 0] == 0
+        padded[..., outside] = -math.inf if "float" in _dtype_name(x) else xp.iinfo(x.dtype).min
+    return padded
+
+
+def cell_numbers(x: Array) -> Array:
+    """The flat position of every cell of the spatial grid of `x`: (1, 1, *spatial) of int64."""
+    xp, size = namespace(x), tuple(x.shape[2:])
+    return xp.arange(math.prod(size), dtype=xp.int64, device=x.device).reshape(1, 1, *size)
+
+
+def spread_out(a: Array, shape: Ints) -> Array:
+    """`a` repeated to `shape`, in memory of its own."""
+    whole = new(shape, a, fill=False)
+    whole[...] = a
+    return whole
+
+
+def gather(x: Array, cells: Array) -> Array:
+    """What `x` (B, C, *spatial) holds at flat positions (B, C, *out) of its grid."""
+    return namespace(x).take(x, in_memory(cells, x))
+
+
+def put_back(grad: Array, cells: Array, x: Array) -> Array:
+    """The adjoint of `gather`: add `grad` (B, C, *out) to the cells that it came from."""
+    values = cast(grad, accumulator(x)).reshape(-1)
+    flat = in_memory(cells, x).reshape(-1)
+    total = new((math.prod(x.shape),), values)
+    if is_tensor(x):
+        total = total.index_add(0, flat, values)
+    else:
+        np.add.at(total, flat, values)
+    return cast(total.reshape(x.shape), x.dtype)
+
+
+def in_memory(cells: Array, x: Array) -> Array:
+    """Positions in one grid (B, C, *out) as positions in all of `x`, whose grids stand in a row."""
+    batch, channels, *size = x.shape
+    xp = namespace(x)
+    grids = xp.arange(batch * channels, dtype=xp.int64, device=x.device) * math.prod(size)
+    return cells + grids.reshape(batch, channels, *(1,) * len(size))
+
+
+# ---- sums ----
+
+
+def _sums(x: Array, window: Window, out: Ints) -> Array:
+    """The sum of every window, with zeros outside `x`."""
+    total = pad(x, _read(window, tuple(x.shape[2:]), out))
+    for axis in range(x.ndim - 2):
+        first, *rest = _taps(total, window, axis)
+        total = sum(rest, start=first)
+    return total
+
+
+def _spread(grad: Array, window: Window, size: Ints) -> Array:
+    """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
+    lead, out = tuple(grad.shape[:2]), tuple(grad.shape[2:])
+    pairs = _read(window, size, out)
+    for axis, (n, pair) in enumerate(zip(size, pairs, strict=True)):
+        one = _along(window, axis)
+        parts = grad[(..., *(None,) * len(size))]
+        parts = namespace(grad).broadcast_to(parts, (*grad.shape, *one.kernel_size))
+        grown = (*grad.shape[2 : 2 + axis], n + sum(pair), *grad.shape[3 + axis :])
+        grad = scatter(parts, grown, one)
+    x = new((*lead, *size), grad)
+    add_unpadded(x, grad, pairs)
+    return x
+
+
+def _counts(like: Array, x: Array, window: Window, include_pad: bool) -> Array:
+    """How many cells count in each window: (*out), in the dtype of `like` (B, C, *out)."""
+    per_axis = []
+    for n, o, kernel, s, (before, after) in zip(
+        x.shape[2:], like.shape[2:], window.kernel_size, window.stride, window.padding, strict=True
+    ):
+        start = np.arange(o) * s - before
+        least, most = (-before, n + after) if include_pad else (0, n)
+        per_axis.append(np.minimum(start + kernel, most) - np.maximum(start, least))
+    return as_array(reduce(np.multiply.outer, per_axis), like)
+
+
+def as_array(values: np.ndarray, like: Array) -> Array:
+    """`values` in the library, dtype and device of `like`."""
+    return namespace(like).asarray(values, dtype=like.dtype, device=like.device)
+
+
+def _divide(total: Array, count: Array) -> Array:
+    """``total / count``; for integers cut off towards zero, as C divides."""
+    if "float" in _dtype_name(total):
+        return total / count
+    quotient = abs(total) // abs(count)
+    return namespace(total).where((total < 0) != (count < 0), -quotient, quotient)
+
+
+# ---- powers ----
+
+
+def _power_sums(x: Array, power: float, window: Window, out: Ints) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 ** -1 is inf, (-1) ** 0.5 is NaN
+        total = _sums(cast(x, accumulator(x)) ** power, window, out)
+    return total * _completion(total, x, window)
+
+
+def _completion(like: Array, x: Array, window: Window) -> Array:
+    """What a window that hangs over is scaled by: its whole size over the cells it sees."""
+    return math.prod(window.kernel_size) / _counts(like, x, window, True)
+
+
+def _root(total: Array, power: float, at_zero: float) -> Array:
+    """``total ** power``, but a constant at 0: there the root's own gradient is infinite."""
+    xp = namespace(total)
+    safe = xp.where(total == 0, xp.ones_like(total), total)
+    with np.errstate(invalid="ignore"):
+        return xp.where(total == 0, xp.full_like(total, at_zero), safe**power)
+
+
+# ---- windows, axis by axis ----
+
+
+def _along(window: Window, axis: int) -> Window:
+    """`window` along one axis; along the others, a window of one cell."""
+    rank = len(window.kernel_size)
+    kernel, stride, dilation = (
+        tuple(value[a] if a == axis else 1 for a in range(rank))
+        for value in (window.kernel_size, window.stride, window.dilation)
+    )
+    return Window(kernel, stride, dilation, ((0, 0),) * rank)
+
+
+def _taps(x: Array, window: Window, axis: int) -> Iterator[Array]:
+    """What each tap of the window along one axis reads, all windows at once: views."""
+    view = windows(x, _along(window, axis))  # (B, C, *out, *kernel), kernel 1 but on `axis`
+    view = view[(..., *(slice(None) if a == axis else 0 for a in range(x.ndim - 2)))]
+    yield from namespace(x).moveaxis(view, -1, 0)
+
+
+def _read(window: Window, size: Ints, out: Ints) -> Pairs:
+    """Padding that turns the input into just what the windows read."""
+    return window.reach(size, [slice(0, o) for o in out])
+
+
+# ---- checks ----
+
+FLOATS = "float64 float32 float16 bfloat16"
+
+
+def check_input(where: str, x: Array, dtypes: str | None = None) -> None:
+    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`."""
+    check_arrays(where, x=x)
+    if x.ndim < 3:
+        raise ValueError(
+            f"{where}: x must be (B, C, *spatial), with the batch axis; "
+            f"got x.shape={tuple(x.shape)}. Add what is missing, e.g. x[None]."
+        )
+    if min(x.shape[1:]) < 1:
+        raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
+    name = _dtype_name(x)
+    if "complex" in name or (dtypes is not None and name not in dtypes.split()):
+        expected = f"one of {dtypes}" if dtypes else "real"
+        raise TypeError(
+            f"{where}: the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."
+        )
+
+
+def _dtype_name(x: Array) -> str:
+    return str(getattr(x.dtype, "name", x.dtype)).removeprefix("torch.")
+
+
+def check_gradient(where: str, grad_output: Array, x: Array, out: Ints) -> None:
+    """Raise unless `grad_output` fits the output (B, C, *out), and `x` has a gradient at all."""
+    check_arrays(where, x=x, grad_output=grad_output)
+    check_input(where, x, FLOATS)
+    expected = (*x.shape[:2], *out)
+    if tuple(grad_output.shape) != expected:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {expected}; "
+            f"got grad_output.shape={tuple(grad_output.shape)}."
+        )
+
+
+def _check_window(
+    where: str,
+    x: Array,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    padding: Padding,
+    dilation: IntOrInts,
+    ceil_mode: bool,
+) -> tuple[Window, Ints]:
+    """The checked window and how many of it there are."""
+    steps = kernel_size if stride is None else stride
+    size = tuple(x.shape[2:])
+    window = make_window(where, kernel_size, steps, padding, dilation, len(size))
+    for kernel, pair in zip(window.kernel_size, window.padding, strict=True):
+        if max(pair) > kernel // 2:
+            raise ValueError(
+                f"{where}: padding must be at most half of kernel_size, so that a window sees more "
+                f"than padding; got padding={max(pair)}, kernel_size={kernel}. "
+                f"Use padding <= {kernel // 2}."
+            )
+    check_fits(where, window, size, ceil_mode)
+    return window, window.output_size(size, ceil_mode)
+
+
+def _check_override(where: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{where}: divisor_override must be an int or None; got {value!r}.")
+    if value == 0:
+        raise ValueError(f"{where}: divisor_override must not be 0; None counts the cells.")
+    return int(value)
+
+
+def _check_max(
+    where: str,
+    x: Array,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    padding: Padding,
+    dilation: IntOrInts,
+    ceil_mode: bool,
+) -> tuple[Window, Ints]:
+    check_input(where, x)
+    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
+    # Only a window that starts before the input can step over it.
+    for n, o, kernel, s, d, (before, _) in zip(
+        x.shape[2:],
+        out,
+        window.kernel_size,
+        window.stride,
+        window.dilation,
+        window.padding,
+        strict=True,
+    ):
+        for start in range(-before, min(0, o * s - before), s):
+            cells = [start + t * d for t in range(kernel)]
+            if not any(0 <= cell < n for cell in cells):
+                raise ValueError(
+                    f"{where}: a window sees nothing but padding: it reads cells {cells}, the "
+                    f"input has 0 to {n - 1}. Use less padding or dilation."
+                )
+    return window, out
+
+
+def _check_lp(
+    where: str,
+    x: Array,
+    norm_type: float,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    ceil_mode: bool,
+) -> tuple[Window, Ints]:
+    check_input(where, x, FLOATS)
+    number = isinstance(norm_type, (int, float)) and not isinstance(norm_type, bool)
+    if not number or norm_type == 0 or math.isnan(norm_type):
+        raise ValueError(f"{where}: norm_type must be a number other than 0; got {norm_type!r}.")
+    return _check_window(where, x, kernel_size, stride, 0, 1, ceil_mode)

@@ -1,0 +1,314 @@
+"""The seam between NumPy and torch: windows, padding, their adjoints, and the checks of arrays."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import NUMPY_MODES, geometries, whole
+
+import convlib as cl
+from convlib import _arrays
+from convlib.geometry import make_window
+
+
+def window_of(g):
+    return make_window("f", g.kernel, g.stride, g.padding, g.dilation, g.rank, g.mode)
+
+
+def batched(g, array):
+    return array if g.batch is not None else array[None]
+
+
+# ---- by hand ----
+
+
+def test_windows_by_hand(xp):
+    x = xp.asarray([[[0, 1, 2, 3, 4, 5, 6]]])
+    window = make_window("f", 3, 2, 0, 2, 1)  # starts at 0 and 2, taps two apart
+    assert xp.numpy(_arrays.windows(x, window)).tolist() == [[[[0, 2, 4], [2, 4, 6]]]]
+
+
+def test_scatter_by_hand(xp):
+    parts = xp.asarray([[[[1, 10], [2, 20], [3, 30]]]])
+    window = make_window("f", 2, 1, 0, 1, 1)
+    # cell 0: 1; cell 1: 10 + 2; cell 2: 20 + 3; cell 3: 30
+    assert xp.numpy(_arrays.scatter(parts, (4,), window)).tolist() == [[[1, 12, 23, 30]]]
+
+
+@pytest.mark.parametrize(
+    ("pair", "mode", "expected"),
+    [
+        ((2, 2), "zeros", [0, 0, 1, 2, 3, 4, 0, 0]),
+        ((2, 2), "reflect", [3, 2, 1, 2, 3, 4, 3, 2]),
+        ((2, 2), "replicate", [1, 1, 1, 2, 3, 4, 4, 4]),
+        ((2, 2), "circular", [3, 4, 1, 2, 3, 4, 1, 2]),
+        ((-1, -2), "zeros", [2]),
+        ((-1, 2), "zeros", [2, 3, 4, 0, 0]),
+        ((1, -3), "reflect", [2, 1]),
+        ((-3, 1), "circular", [4, 1]),
+        ((-5, 3), "replicate", [4, 4]),  # cells 5 and 6: in the padding alone
+        ((-5, 3), "zeros", [0, 0]),
+        ((3, -5), "zeros", [0, 0]),
+    ],
+)
+def test_pad_by_hand(xp, pair, mode, expected):
+    padded = _arrays.pad(xp.asarray([[[1, 2, 3, 4]]]), (pair,), mode)
+    assert xp.numpy(padded).tolist() == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("zeros", [10, 100, 1000]),
+        ("reflect", [10, 1 + 100 + 10000, 1000]),  # cells 0 and 4 copied cell 1
+        ("replicate", [1 + 10, 100, 1000 + 10000]),
+        ("circular", [10 + 10000, 100, 1 + 1000]),
+    ],
+)
+def test_add_unpadded_by_hand(xp, mode, expected):
+    x = _arrays.new((1, 1, 3), xp.asarray([0]))
+    x += 5  # what is there stays: the adjoint is added
+    padded = xp.asarray([[[1, 10, 100, 1000, 10000]]])
+    _arrays.add_unpadded(x, padded, ((1, 1),), mode)
+    assert (xp.numpy(x) - 5).tolist() == [[expected]]
+
+
+# ---- oracle ----
+
+
+@given(g=geometries())
+def test_windows_hold_what_indexing_finds(xp, g):
+    padded = batched(g, g.padded(g.x))
+    view = xp.numpy(_arrays.windows(xp.asarray(padded), window_of(g)))
+    assert view.shape == (*padded.shape[:2], *g.out, *g.kernel)
+    for u in np.ndindex(*g.out):
+        taps = [
+            i * s + np.arange(k) * d
+            for i, s, k, d in zip(u, g.stride, g.kernel, g.dilation, strict=True)
+        ]
+        np.testing.assert_array_equal(view[:, :, *u], padded[:, :, *np.ix_(*taps)])
+
+
+@given(g=geometries())
+def test_pad_is_numpys(xp, g):
+    x = batched(g, g.x)
+    padded = _arrays.pad(xp.asarray(x), g.padding, g.mode)
+    np.testing.assert_array_equal(xp.numpy(padded), batched(g, g.padded(g.x)))
+
+
+@given(g=geometries(batches=(0, 2)))
+def test_a_tile_padded_is_a_piece_of_the_input_padded(xp, g):
+    whole_x, window = g.padded(g.x), window_of(g)
+    for u in np.ndindex(*g.out):
+        pairs = window.reach(g.size, [slice(i, i + 1) for i in u])
+        piece = xp.numpy(_arrays.pad(xp.asarray(g.x), pairs, g.mode))
+        cells = [slice(i * s, i * s + n) for i, s, n in zip(u, g.stride, window.span, strict=True)]
+        np.testing.assert_array_equal(piece, whole_x[:, :, *cells])
+
+
+# ---- laws ----
+
+
+@given(g=geometries())
+def test_scatter_is_the_adjoint_of_windows(xp, g):
+    """Sum(windows(x) * y) = sum(x * scatter(y)), exactly: all values are whole."""
+    x, window = batched(g, g.padded(g.x)), window_of(g)
+    y = whole(*x.shape[:2], *g.out, *g.kernel, seed=5)
+    forth = xp.numpy(_arrays.windows(xp.asarray(x), window))
+    back = xp.numpy(_arrays.scatter(xp.asarray(y), x.shape[2:], window))
+    assert (forth * y).sum() == (x * back).sum()
+
+
+@given(g=geometries())
+def test_add_unpadded_is_the_adjoint_of_pad(xp, g):
+    x = batched(g, g.x)
+    y = whole(*batched(g, g.padded(g.x)).shape, seed=5)
+    back = _arrays.new(x.shape, xp.asarray(x))
+    _arrays.add_unpadded(back, xp.asarray(y), g.padding, g.mode)
+    forth = xp.numpy(_arrays.pad(xp.asarray(x), g.padding, g.mode))
+    assert (forth * y).sum() == (x * xp.numpy(back)).sum()
+
+
+@given(g=geometries(batches=(1,)))
+def test_the_adjoint_holds_for_every_tile(xp, g):
+    window = window_of(g)
+    for u in np.ndindex(*g.out):
+        pairs = window.reach(g.size, [slice(i, i + 1) for i in u])
+        forth = xp.numpy(_arrays.pad(xp.asarray(g.x), pairs, g.mode))
+        y = whole(*forth.shape, seed=6)
+        back = _arrays.new(g.x.shape, xp.asarray(g.x))
+        _arrays.add_unpadded(back, xp.asarray(y), pairs, g.mode)
+        assert (forth * y).sum() == (g.x * xp.numpy(back)).sum()
+
+
+def test_windows_are_a_view():
+    x = np.zeros((1, 1, 6, 6))
+    assert np.shares_memory(_arrays.windows(x, make_window("f", 3, 2, 0, 1, 2)), x)
+
+
+def test_windows_of_a_tensor_are_a_view(torch):
+    x = torch.zeros(1, 1, 6, 6)
+    view = _arrays.windows(x, make_window("f", 3, 2, 0, 1, 2))
+    assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+def test_padding_that_adds_nothing_copies_nothing(mode):
+    x = np.arange(6.0).reshape(1, 1, 6)
+    assert np.shares_memory(_arrays.pad(x, ((0, -2),), mode), x)
+    assert not np.shares_memory(_arrays.pad(x, ((1, 0),), mode), x)
+
+
+# ---- contract ----
+
+
+def test_helpers_know_the_library(xp):
+    x = xp.asarray([1.0, 2.0])
+    assert _arrays.is_tensor(x) == xp.is_torch
+    assert _arrays.namespace(x) is sys.modules["torch" if xp.is_torch else "numpy"]
+    made = _arrays.new((2, 3), x, xp.dtype("float32"))
+    assert xp.numpy(made).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert made.dtype == xp.dtype("float32")
+    assert made.device == x.device
+    assert _arrays.new([2], x, fill=False).shape == (2,)
+    assert _arrays.cast(x, x.dtype) is x
+    assert not _arrays.is_recording(x)
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int8", "uint8", "int64", "complex64"])
+def test_sums_are_kept_in_the_dtype_itself(xp, name):
+    x = xp.asarray([1], name)
+    assert _arrays.accumulator(x) == x.dtype
+
+
+def test_sums_of_half_precision_are_kept_in_float32(xp):
+    assert _arrays.accumulator(xp.asarray([1.0], "float16")) == xp.dtype("float32")
+
+
+def test_sums_of_bfloat16_are_kept_in_float32(torch):
+    assert _arrays.accumulator(torch.ones(1, dtype=torch.bfloat16)) == torch.float32
+
+
+def test_recording_is_seen(torch):
+    plain, leaf = torch.ones(1), torch.ones(1, requires_grad=True)
+    assert _arrays.is_recording(plain, leaf)
+    assert not _arrays.is_recording(plain)
+    with torch.no_grad():
+        assert not _arrays.is_recording(leaf)
+
+
+def test_without_torch_nothing_is_a_tensor(monkeypatch):
+    for absent in ({}, {"torch": None}):  # never imported; import blocked
+        monkeypatch.setattr(_arrays.sys, "modules", absent)
+        assert not _arrays.is_tensor(np.ones(1))
+        assert _arrays.namespace(np.ones(1)) is np
+
+
+class Odd(np.ndarray):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("x", "got"),
+    [
+        ([[[1.0]]], "list"),
+        (((1.0,),), "tuple"),
+        (3.0, "float"),
+        (None, "NoneType"),
+        (np.float64(3), "numpy.float64"),
+        (np.ma.masked_array(np.ones((1, 1, 1))), "numpy.ma.MaskedArray"),
+        (np.ones((1, 1, 1)).view(Odd), "test_arrays.Odd"),
+        (np.rec.array(np.ones((1, 1, 1))), "numpy.rec.recarray"),
+    ],
+)
+def test_what_is_no_plain_array_is_refused(x, got):
+    words = re.escape(
+        f"im2col: x must be a numpy.ndarray or a torch.Tensor; got {got}. "
+        "Convert it, e.g. numpy.asarray(x)."
+    )
+    with pytest.raises(TypeError, match=words):
+        cl.im2col(x, 1)
+
+
+def test_a_matrix_is_refused():
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0]])
+    with pytest.raises(TypeError, match=r"conv: weight must be .* got numpy\.matrix"):
+        cl.conv(np.ones((1, 1, 1)), matrix)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *(bool, object, "U1", "S1", "M8[s]", [("a", float)]),
+        pytest.param(
+            "m8[s]",
+            marks=pytest.mark.xfail(reason="NumPy counts time spans as integers, and so do we"),
+        ),
+    ],
+    ids=str,
+)
+def test_what_holds_no_numbers_is_refused(dtype):
+    x = np.zeros((1, 1, 1), dtype)
+    words = re.escape(f"im2col: x must hold numbers; got dtype {x.dtype}. Convert it")
+    with pytest.raises(TypeError, match=words):
+        cl.im2col(x, 1)
+
+
+def test_bool_tensors_are_refused(torch):
+    with pytest.raises(TypeError, match=r"im2col: x must hold numbers; got dtype torch\.bool\."):
+        cl.im2col(torch.ones(1, 1, 1, dtype=torch.bool), 1)
+
+
+def test_sparse_tensors_are_refused(torch):
+    words = r"im2col: x must be dense; got layout torch\.sparse_coo\. Convert it: x\.to_dense\(\)\."
+    with pytest.raises(TypeError, match=words):
+        cl.im2col(torch.ones(1, 1, 1).to_sparse(), 1)
+
+
+def test_dtypes_are_not_mixed(xp):
+    x, weight = xp.asarray(np.ones((1, 1, 1))), xp.asarray(np.ones((1, 1, 1), np.float32))
+    call = "weight.to(x.dtype)" if xp.is_torch else "weight.astype(x.dtype)"
+    words = (
+        f"conv: x and weight must have one dtype; got {x.dtype} and {weight.dtype}. "
+        f"Convert one, e.g. {call}."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        cl.conv(x, weight)
+
+
+def test_libraries_are_not_mixed(torch):
+    array, tensor = np.ones((1, 1, 1)), torch.ones(1, 1, 1, dtype=torch.float64)
+    words = (
+        "conv: cannot mix numpy.ndarray (x) and torch.Tensor (weight); "
+        "convert one, e.g. torch.from_numpy(x)."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        cl.conv(array, tensor)
+    words = (
+        "conv: cannot mix torch.Tensor (x) and numpy.ndarray (bias); "
+        "convert one, e.g. torch.from_numpy(bias)."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        cl.conv(tensor, tensor, np.ones(1))
+
+
+def test_devices_are_not_mixed(torch):
+    here, there = torch.ones(1, 1, 1), torch.ones(1, 1, 1, device="meta")
+    words = (
+        "conv: x and weight must be on one device; got cpu and meta. "
+        "Move one, e.g. weight.to(x.device)."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        cl.conv(here, there)
+
+
+def test_memory_mapped_files_are_read_where_they_lie(tmp_path):
+    x = np.memmap(tmp_path / "x", np.float64, "w+", shape=(1, 1, 3))
+    x[:] = [1, 2, 3]
+    y = cl.conv(x, np.ones((1, 1, 2)))
+    assert y.tolist() == [[[3, 5]]]  # 1 + 2, 2 + 3
+    assert type(y) is np.ndarray
+    assert type(cl.im2col(x, 1)) is np.ndarray
