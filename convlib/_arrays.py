@@ -97,6 +97,22 @@ def _is_numeric(x: Array) -> bool:
     return x.dtype.kind in "iufc"
 
 
+def is_whole(x: Array) -> bool:
+    """True for an integer dtype."""
+    if is_tensor(x):
+        return not (x.is_floating_point() or x.is_complex())
+    return x.dtype.kind in "iu"
+
+
+def check_real(where: str, x: Array) -> None:
+    """Raise for complex numbers: whose gradient it is would be a matter of convention."""
+    if x.is_complex() if is_tensor(x) else x.dtype.kind == "c":
+        raise TypeError(
+            f"{where}: gradients here are those of real numbers; got dtype {x.dtype}. "
+            f"Take the real and the imaginary part apart."
+        )
+
+
 def is_recording(*arrays: Array) -> bool:
     """True while torch's autograd records: then no memory that it has seen may be reused."""
     return any(is_tensor(a) and a.requires_grad and namespace(a).is_grad_enabled() for a in arrays)

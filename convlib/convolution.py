@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ._arrays import Array, as_batch, cast, check_arrays
+from ._arrays import Array, as_batch, cast, check_arrays, check_real
 from .geometry import (
     IntOrInts,
     Ints,
@@ -154,7 +154,7 @@ def conv_backward(
     Notes
     -----
     Twice the multiply-adds of `conv`: each gradient is one product with the columns or their
-    adjoint, in tiles of `budget` bytes. Holds for real dtypes.  Book: "Parameters and gradients".
+    adjoint, in tiles of `budget` bytes. Real dtypes only.  Book: "Parameters and gradients".
 
     Examples
     --------
@@ -169,6 +169,7 @@ def conv_backward(
     where = "conv_backward"
     layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
     check_arrays(where, x=x, grad_output=grad_output)
+    check_real(where, x)
     _check_grad(where, grad_output, x, weight, layer)
     grad = grad_output if layer.batched else grad_output[None]
     shape = tuple(layer.x.shape)

@@ -339,6 +339,11 @@ def transpose_window(
     padding behind, so that a larger output has just as many windows.
     """
     rank = len(input_size)
+    if isinstance(padding, str):
+        raise ValueError(
+            f"{where}: padding here is cells taken off the output, an int, one int or one (before, "
+            f"after) pair for each of the {rank} spatial axes; got padding={padding!r}."
+        )
     window = make_window(where, kernel_size, stride, padding, dilation, rank)
     extra = per_axis(where, "output_padding", output_padding, rank, least=0)
     for op, s, d in zip(extra, window.stride, window.dilation, strict=True):

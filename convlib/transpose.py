@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, as_batch, cast, check_arrays, is_tensor, namespace, new, pad
+from ._arrays import Array, as_batch, cast, check_arrays, check_real, is_tensor, namespace, new, pad
 from .convolution import check_bias
 from .geometry import (
     IntOrInts,
@@ -162,6 +162,7 @@ def conv_transpose_backward(
         where, x, weight, stride, padding, output_padding, groups, dilation, budget
     )
     check_arrays(where, x=x, grad_output=grad_output)
+    check_real(where, x)
     expected = layer.shape if layer.batched else layer.shape[1:]
     if tuple(grad_output.shape) != expected:
         raise ValueError(
@@ -364,7 +365,8 @@ def conv_matrix(
     size = per_axis(where, "input_size", input_size, weight.ndim - 2, least=1)
     window = make_window(where, tuple(weight.shape[2:]), stride, padding, dilation, len(size))
     check_fits(where, window, size)
-    return _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
+    matrix = _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
+    return cast(matrix, weight.dtype)
 
 
 def zero_insert(x: Array, stride: IntOrInts) -> Array:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, check_arrays, namespace, new
-from .geometry import IntOrInts, Ints, per_axis
+from ._arrays import Array, accumulator, cast, check_arrays, is_whole, namespace, new
+from .geometry import IntOrInts, per_axis
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -144,7 +144,7 @@ def resize(
 
     Notes
     -----
-    One product with a matrix an axis. Same results as ``torch.nn.functional.interpolate`` with
+    Two gathers an axis. Same results as ``torch.nn.functional.interpolate`` with
     ``align_corners=False`` and modes nearest, linear, bilinear, trilinear; but where a factor such
     as 1.3 leaves a size as it is, torch's kernels for "nearest" differ among themselves, and this
     follows the formula.
@@ -161,8 +161,8 @@ def resize(
     check_arrays(where, x=x)
     _check_spatial(where, x)
     y = cast(x, accumulator(x))
-    for axis, matrix in _matrices(where, tuple(x.shape[2:]), size, scale_factor, mode):
-        y = _along(y, matrix, axis)
+    for axis, rows in _rows(where, x, size, scale_factor, mode):
+        y = _gather(y, rows, axis)
     return cast(y, x.dtype)
 
 
@@ -196,7 +196,7 @@ def resize_backward(
 
     Notes
     -----
-    One product with a matrix an axis.
+    Two scatters an axis.
 
     Examples
     --------
@@ -206,42 +206,75 @@ def resize_backward(
     where = "resize_backward"
     check_arrays(where, x=x, grad_output=grad_output)
     _check_spatial(where, x)
-    matrices = _matrices(where, tuple(x.shape[2:]), size, scale_factor, mode)
-    expected = (*x.shape[:2], *(len(matrix) for _, matrix in matrices))
+    axes = _rows(where, x, size, scale_factor, mode)
+    expected = (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes))
     if tuple(grad_output.shape) != expected:
         raise ValueError(
             f"{where}: grad_output must have the shape of the output, {expected}; "
             f"got grad_output.shape={tuple(grad_output.shape)}."
         )
     grad = cast(grad_output, accumulator(x))
-    for axis, matrix in matrices:
-        grad = _along(grad, matrix.T, axis)
+    for axis, rows in axes:
+        grad = _scatter(grad, rows, axis, x.shape[axis])
     return cast(grad, x.dtype)
 
 
-def _along(x: Array, matrix: np.ndarray, axis: int) -> Array:
-    """Multiply one axis of `x` with a matrix."""
-    weights = new(matrix.shape, x, fill=False)
-    weights[...] = matrix if isinstance(x, np.ndarray) else namespace(x).as_tensor(matrix)
-    xp = namespace(x)
-    return xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights.swapaxes(0, 1), -1, axis)
+# One axis of the matrix A: its rows have a nonzero or two, so it is kept as (cells, weights) pairs.
+# A product with the whole matrix would spread NaN and infinity: 0 * NaN is NaN.
+Rows = list[tuple[np.ndarray, np.ndarray]]
 
 
-def _matrices(
+def _gather(x: Array, rows: Rows, axis: int) -> Array:
+    """Multiply one axis of `x` with its matrix: each output sums the cells that it reads."""
+    lead = (slice(None),) * axis
+    y = 0
+    for cells, weights in rows:
+        y = y + _column(weights, x, axis) * x[(*lead, cells.tolist())]
+    return y
+
+
+def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
+    """Multiply with the transpose: each cell receives what its outputs hold."""
+    lead = (slice(None),) * axis
+    shape = list(grad.shape)
+    shape[axis] = n
+    total = new(shape, grad)
+    for cells, weights in rows:
+        part = _column(weights, grad, axis) * grad
+        for u, cell in enumerate(cells.tolist()):
+            target = total[(*lead, cell)]
+            target += part[(*lead, u)]
+    return total
+
+
+def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
+    """Weights along one axis, ready to be multiplied with `like`."""
+    column = new(weights.shape, like, fill=False)
+    column[...] = namespace(like).asarray(weights)
+    return column.reshape(-1, *(1,) * (like.ndim - axis - 1))
+
+
+def _rows(
     where: str,
-    input_size: Ints,
+    x: Array,
     size: IntOrInts | None,
     scale_factor: float | Sequence[float] | None,
     mode: str,
-) -> list[tuple[int, np.ndarray]]:
-    """The matrix A (n', n) of every axis."""
+) -> list[tuple[int, Rows]]:
+    """The matrix of every spatial axis of `x`."""
     if mode not in ("nearest", "linear"):
         raise ValueError(f'{where}: mode must be "nearest" or "linear"; got mode={mode!r}.')
+    if mode == "linear" and is_whole(x):
+        raise TypeError(
+            f'{where}: mode="linear" needs values between whole numbers; got dtype {x.dtype}. '
+            f'Convert x to a float dtype, or use mode="nearest".'
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError(
             f"{where}: give either size or scale_factor; got size={size!r}, "
             f"scale_factor={scale_factor!r}."
         )
+    input_size = tuple(x.shape[2:])
     rank = len(input_size)
     if size is not None:
         out = per_axis(where, "size", size, rank, least=1)
@@ -274,19 +307,18 @@ def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
     return [float(v) for v in numbers]
 
 
-def _nearest(n: int, out: int, step: float) -> np.ndarray:
+def _nearest(n: int, out: int, step: float) -> Rows:
     cells = np.minimum(np.floor(np.arange(out) * np.float32(step)).astype(int), n - 1)
-    return np.eye(n)[cells]
+    return [(cells, np.ones(out))]
 
 
-def _linear(n: int, out: int, step: float) -> np.ndarray:
+def _linear(n: int, out: int, step: float) -> Rows:
     if n == out:  # a size that stays is a copy in torch, whatever the factor that led there
         step = 1.0
     at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
     left = np.minimum(np.floor(at).astype(int), n - 1)
     right = np.minimum(left + 1, n - 1)
-    share = (at - left)[:, None]
-    return np.eye(n)[left] * (1 - share) + np.eye(n)[right] * share
+    return [(left, 1 - (at - left)), (right, at - left)]
 
 
 def _check_spatial(where: str, x: Array) -> None:

@@ -245,7 +245,6 @@ def test_a_matrix_is_refused():
         *(bool, object, "U1", "S1", "M8[s]", [("a", float)]),
         pytest.param(
             "m8[s]",
-            marks=pytest.mark.xfail(reason="NumPy counts time spans as integers, and so do we"),
         ),
     ],
     ids=str,

@@ -300,13 +300,11 @@ def test_a_smaller_budget_needs_less():
         pytest.param(
             "conv",
             [(1, 1, 256, 256), (64, 1, 1, 1)],
-            marks=pytest.mark.xfail(reason="a tile's outputs are not counted, only its columns"),
             id="many kernels on one channel",
         ),
         pytest.param(
             "conv_backward",
             [(256, 64, 1, 1), (256, 64, 3, 3), (64, 64, 3, 3)],
-            marks=pytest.mark.xfail(reason="a gradient of the kernels for each image of a tile"),
             id="many small images",
         ),
     ],
@@ -316,7 +314,6 @@ def test_other_shapes_keep_to_the_budget_too(function, shapes):
     assert traced_beyond(getattr(cl, function), *arrays, budget=budget) <= 4 * budget
 
 
-@pytest.mark.xfail(reason="torch's matmul repeats the kernels of groups for each image of a tile")
 def test_groups_of_tensors_do_not_repeat_the_kernels(torch):
     shapes = [(32, 512, 4, 4), (512, 256, 4, 4)]  # 1 MiB and 8 MiB; the output 64 KiB
     assert peak_beyond("torch", "conv", shapes, [(32, 512, 1, 1)], groups=2) <= 64
