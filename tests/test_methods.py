@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pytest
@@ -99,14 +100,17 @@ def test_columns_of_a_tile_fit_the_budget(g):
     window = make_window("f", g.kernel, g.stride, g.padding, g.dilation, g.rank)
     rows = np.zeros((1, 1, 1))
     out, column = (g.batch, *g.out), g.column_bytes()
-    for budget in (1, 3 * column, 10 * column):
-        buffer = im2col._buffer(g.x.shape, window, rows, budget)
+    for kernels, budget in product((1, 100), (1, 3 * column, 10 * column)):
+        y_shape = (g.batch, kernels, *g.out)
+        limit = im2col._limit(g.x.shape, y_shape, window, rows, budget)
+        buffer = im2col._buffer(g.x.shape, y_shape, window, rows, limit)
         assert (buffer is None) == window.is_point
         covered = np.zeros(out, int)
-        for (images, _, *box), _ in im2col._tiles(g.x.shape, window, rows, budget):
+        for (images, _, *box), _ in im2col._tiles(g.x.shape, y_shape, window, limit):
             covered[(images, *box)] += 1
             outputs = covered[(images, *box)].size
-            assert outputs * column <= max(budget, column)
+            results = outputs * kernels * rows.itemsize
+            assert outputs == 1 or max(outputs * column, results) <= budget
             assert buffer is None or outputs * column <= buffer.nbytes <= max(budget, column)
         assert (covered == 1).all()
 
