@@ -65,6 +65,7 @@ _build/.library: $(LIBRARY) $(ENV)
 book: $(ENV) _build/.library  ## run every notebook and build the book; a warning is an error
 	@test ! -e _build/.unfinished || rm -rf _build/.doctrees
 	@touch _build/.unfinished
+	@"$(BIN)/python" tools/execute.py
 	"$(BIN)/jupyter-book" build . -W --keep-going -n
 	@rm _build/.unfinished
 	@echo
