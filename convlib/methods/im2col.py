@@ -22,6 +22,9 @@ Small enough to stay in a CPU's outer cache between the copy that writes the col
 product that reads them. A tile holds one output at least, whatever the budget.
 """
 
+WIDE = 64
+"""Columns that make a good matrix product by themselves; narrower images share a tile."""
+
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
     """Columns, then one product: ``(G, K/G, R) @ (G, R, B*L)``, tile by tile."""
@@ -87,8 +90,9 @@ def _limit(
     """Outputs in a tile: neither its columns nor its results may exceed the budget."""
     column = x_shape[1] * math.prod(window.kernel_size)
     limit = max(1, budget // (rows.dtype.itemsize * max(1, column, y_shape[1])))
-    if window.is_point:  # one image at most: then its own memory serves as the columns
-        limit = min(limit, math.prod(y_shape[2:]))
+    cells = math.prod(y_shape[2:])
+    if window.is_point and cells >= WIDE:  # one image at most: its own memory are the columns
+        limit = min(limit, cells)
     return limit
 
 
