@@ -50,7 +50,7 @@ def global_avg_pool(x: Array) -> Array:
     Notes
     -----
     `adaptive_avg_pool` to size 1. Source: Lin, Chen and Yan, "Network in network" (2013).
-    Book: "Max, average and global pooling".
+    Book: "Max, average, global".
 
     Examples
     --------
@@ -85,7 +85,7 @@ def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
 
     Notes
     -----
-    One write a cell.  Book: "Max, average and global pooling".
+    One write a cell.  Book: "Max, average, global".
 
     Examples
     --------
@@ -117,7 +117,7 @@ def global_max_pool(x: Array) -> Array:
 
     Notes
     -----
-    `adaptive_max_pool` to size 1.  Book: "Max, average and global pooling".
+    `adaptive_max_pool` to size 1.  Book: "Max, average, global".
 
     Examples
     --------
@@ -151,7 +151,7 @@ def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
 
     Notes
     -----
-    The winners are found anew.  Book: "Max, average and global pooling".
+    The winners are found anew.  Book: "Max, average, global".
 
     Examples
     --------
@@ -189,7 +189,7 @@ def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
     -----
     One sum a region and axis; float16 and bfloat16 are summed in float32. Same results as
     ``torch.nn.functional.adaptive_avg_pool1d``, ``adaptive_avg_pool2d`` and
-    ``adaptive_avg_pool3d``.  Book: "Max, average and global pooling".
+    ``adaptive_avg_pool3d``.  Book: "Max, average, global".
 
     Examples
     --------
@@ -222,7 +222,7 @@ def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
 
     Notes
     -----
-    One addition a region and axis.  Book: "Max, average and global pooling".
+    One addition a region and axis.  Book: "Max, average, global".
 
     Examples
     --------
@@ -262,7 +262,7 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     -----
     On tensors autograd flows, to the winner alone. Same results as
     ``torch.nn.functional.adaptive_max_pool1d``, ``adaptive_max_pool2d`` and
-    ``adaptive_max_pool3d``.  Book: "Max, average and global pooling".
+    ``adaptive_max_pool3d``.  Book: "Max, average, global".
 
     Examples
     --------
@@ -299,7 +299,7 @@ def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
 
     Notes
     -----
-    The winners are found anew.  Book: "Max, average and global pooling".
+    The winners are found anew.  Book: "Max, average, global".
 
     Examples
     --------
@@ -350,7 +350,7 @@ def max_unpool(
     -----
     One write a value. Same results as ``torch.nn.functional.max_unpool1d``, ``max_unpool2d`` and
     ``max_unpool3d``. Source: Zeiler and Fergus, "Visualizing and understanding convolutional
-    networks" (2014).  Book: "Max, average and global pooling".
+    networks" (2014).  Book: "Max, average, global".
 
     Examples
     --------
@@ -397,7 +397,7 @@ def max_unpool_backward(
 
     Notes
     -----
-    One read a value.  Book: "Max, average and global pooling".
+    One read a value.  Book: "Max, average, global".
 
     Examples
     --------

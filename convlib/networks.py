@@ -311,7 +311,7 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
       with full convolutions leave it out (4,866.3; 4,867.3 with). Parameters: 4.2 and 29.3 M.
 
     ResNeXt-50 has 25.0 M parameters and 4.2 billion multiply-adds, as published.
-    Book: "Who uses groups".
+    Book: "Four networks".
 
     .. [1] Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional
        neural networks" (2012), section 3.5.

@@ -78,7 +78,7 @@ def max_pool(
     ``sum(kernel_size)`` comparisons an output, about; no window is copied. On tensors autograd
     flows, to the winner alone. Same results as ``torch.nn.functional.max_pool1d``, ``max_pool2d``
     and ``max_pool3d``; but where dilation lets a window see only padding, torch gives an index
-    outside `x`, and this raises.  Book: "Max, average and global pooling".
+    outside `x`, and this raises.  Book: "Max, average, global".
 
     Examples
     --------
@@ -128,7 +128,7 @@ def max_pool_backward(
     Notes
     -----
     The winners are found anew, then one addition an output.
-    Book: "Max, average and global pooling".
+    Book: "Max, average, global".
 
     Examples
     --------
@@ -182,7 +182,7 @@ def avg_pool(
     ``sum(kernel_size)`` additions an output, about. float16 and bfloat16 are summed in float32.
     Same results as ``torch.nn.functional.avg_pool1d``, ``avg_pool2d`` and ``avg_pool3d``. Without
     padding it is a depthwise convolution with a kernel of equal weights.
-    Book: "Max, average and global pooling".
+    Book: "Max, average, global".
 
     Examples
     --------
@@ -234,7 +234,7 @@ def avg_pool_backward(
 
     Notes
     -----
-    ``sum(kernel_size)`` strided additions.  Book: "Max, average and global pooling".
+    ``sum(kernel_size)`` strided additions.  Book: "Max, average, global".
 
     Examples
     --------
@@ -287,7 +287,7 @@ def lp_pool(
     is negative the root is NaN (p = 1 apart). For a window that hangs over in `ceil_mode`, torch
     scales the sum up to a full window, and so does this. float16 and bfloat16 are summed in
     float32. Same results as ``torch.nn.functional.lp_pool1d``, ``lp_pool2d`` and ``lp_pool3d``.
-    Book: "Max, average and global pooling".
+    Book: "Max, average, global".
 
     Examples
     --------
@@ -338,7 +338,7 @@ def lp_pool_backward(
     Notes
     -----
     The sums are computed anew; then as `avg_pool_backward`, or `max_pool_backward` at p = ∞.
-    Book: "Max, average and global pooling".
+    Book: "Max, average, global".
 
     Examples
     --------
