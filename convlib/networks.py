@@ -300,28 +300,19 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
     -----
     Published figures, in millions (M), where a paper's own rounding needs a word:
 
-    - AlexNet [1]_: 60 M parameters; 60,965,224 here, so cut off, not rounded.
-    - VGG-16 [2]_: 138 M parameters. Of its 15,470 M multiply-adds, the 15,300 that the MobileNet
-      paper quotes are those of the convolutions.
-    - ResNet-50 [3]_: 3.8 billion multiply-adds; "resnet50-v1" has 3.86. Its 25.5 M parameters in
-      the ResNeXt paper [4]_ leave normalisation out; with it they are 25,557,032.
-    - ShuffleNet [5]_: 143, 140, 137, 133, 137 M multiply-adds are the convolutions', rounded.
+    - AlexNet (Krizhevsky et al., 2012): 60 M parameters; 60,965,224 here: cut off, not rounded.
+    - VGG-16 (Simonyan and Zisserman, 2015, column D): 138 M parameters. Of its 15,470 M
+      multiply-adds, the 15,300 that the MobileNet paper quotes are those of the convolutions.
+    - ResNet-50 (He et al., 2016): 3.8 billion multiply-adds; "resnet50-v1" has 3.86. Its 25.5 M
+      parameters in the ResNeXt paper leave normalisation out; with it they are 25,557,032.
+    - ResNeXt-50 (Xie et al., 2017): 25.0 M parameters, 4.2 billion multiply-adds, as published.
+    - MobileNet (Howard et al., 2017): 569 M multiply-adds count the dense layer (568.7; 567.7
+      without). The 4,866 M with full convolutions leave it out (4,866.3; 4,867.3 with).
+      Parameters: 4.2 and 29.3 M.
+    - ShuffleNet (Zhang et al., 2018): 143, 140, 137, 133 and 137 M multiply-adds are those of the
+      convolutions, rounded.
 
-    - MobileNet [6]_: 569 M multiply-adds count the dense layer (568.7; 567.7 without). The 4,866 M
-      with full convolutions leave it out (4,866.3; 4,867.3 with). Parameters: 4.2 and 29.3 M.
-
-    ResNeXt-50 has 25.0 M parameters and 4.2 billion multiply-adds, as published.
     Book: "Four networks".
-
-    .. [1] Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional
-       neural networks" (2012), section 3.5.
-    .. [2] Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
-       recognition" (2015), tables 1 and 2, column D.
-    .. [3] He et al., "Deep residual learning for image recognition" (2016), table 1.
-    .. [4] Xie et al., "Aggregated residual transformations for deep neural networks" (2017),
-       table 1.
-    .. [5] Zhang et al., "ShuffleNet" (2018), table 1.
-    .. [6] Howard et al., "MobileNets" (2017), tables 1 and 4.
 
     Examples
     --------
