@@ -409,7 +409,7 @@ def transpose_output_size(
     Notes
     -----
     Constant time. Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep
-    learning" (2016), relationship 14, with dilation.
+    learning" (2016), relationship 14, with dilation.  Book: "Size and output padding".
 
     Examples
     --------
@@ -481,7 +481,7 @@ def receptive_field(layers: Sequence[tuple[int, ...] | list[int]]) -> list[Field
                 f"{where}: a layer is (kernel_size, stride, padding, dilation), of which all but "
                 f"the first may be left off; got {layer!r}."
             )
-        kernel, s, p, d = [*layer, 1, 0, 1][: len(layer)] + [1, 0, 1][len(layer) - 1 :]
+        kernel, s, p, d = list(layer) + [1, 0, 1][len(layer) - 1 :]
         window = make_window(where, kernel, s, p, d, rank=1)
         size, jump, start = field
         field = Field(

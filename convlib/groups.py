@@ -48,7 +48,7 @@ def depthwise_conv(
     Notes
     -----
     ``B*C*m*prod(out)*prod(kernel)`` multiply-adds: C times fewer than a full convolution of as
-    many outputs. It mixes no channels.
+    many outputs. It mixes no channels.  Book: "Depthwise and separable".
 
     Examples
     --------
@@ -98,7 +98,8 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
     Notes
     -----
-    ``B*K*prod(spatial)*C`` multiply-adds and no column to lay out: the image is its own columns.
+    ``B*K*prod(spatial)*C`` multiply-adds. A large image is its own columns; small ones are laid
+    side by side first.  Book: "Depthwise and separable".
 
     Examples
     --------
@@ -154,7 +155,7 @@ def separable_conv(
     -----
     For ``m = 1``, ``1/K + 1/prod(kernel)`` times the multiply-adds of a full convolution. Source:
     Howard et al., "MobileNets" (2017). Not to be confused with *spatially* separable kernels,
-    ``N x 1`` then ``1 x N``.
+    ``N x 1`` then ``1 x N``.  Book: "Depthwise and separable".
 
     Examples
     --------
@@ -192,6 +193,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     -----
     One copy. Its inverse is `channel_unshuffle`, a shuffle with ``C // groups``. Equals
     ``torch.nn.functional.channel_shuffle``. Source: Zhang et al., "ShuffleNet" (2018).
+    Book: "Channel shuffle".
 
     Examples
     --------
@@ -225,6 +227,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     Notes
     -----
     A permutation's inverse is its transpose, so this is the gradient of the shuffle as well.
+    Book: "Channel shuffle".
 
     Examples
     --------
@@ -283,6 +286,7 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     Notes
     -----
     A product of boolean matrices, one a layer: what the network *can* mix, whatever it learns.
+    Book: "Channel shuffle".
 
     Examples
     --------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import reduce
+from numbers import Real
 
 import numpy as np
 
@@ -658,7 +659,7 @@ def _check_lp(
     ceil_mode: bool,
 ) -> tuple[Window, Ints]:
     check_input(where, x, FLOATS)
-    number = isinstance(norm_type, (int, float)) and not isinstance(norm_type, bool)
+    number = isinstance(norm_type, Real) and not isinstance(norm_type, bool)
     if not number or norm_type == 0 or math.isnan(norm_type):
         raise ValueError(f"{where}: norm_type must be a number other than 0; got {norm_type!r}.")
     return _check_window(where, x, kernel_size, stride, 0, 1, ceil_mode)

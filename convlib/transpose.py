@@ -86,7 +86,7 @@ def conv_transpose(
     ``B*C*prod(spatial) * K/G*prod(kernel)`` multiply-adds by "scatter"; "zero_insertion" spends
     about ``prod(stride)`` times as many, on zeros. Same results as
     ``torch.nn.functional.conv_transpose1d``, ``conv_transpose2d`` and ``conv_transpose3d``.
-    Source: Dumoulin and Visin (2016), chapter 4.
+    Source: Dumoulin and Visin (2016), chapter 4.  Book: "Three equal definitions".
 
     Examples
     --------
@@ -145,7 +145,8 @@ def conv_transpose_backward(
 
     Notes
     -----
-    Twice the multiply-adds of `conv_transpose`, in tiles of `budget` bytes.  Real dtypes.
+    Twice the multiply-adds of `conv_transpose`, in tiles of `budget` bytes. Real dtypes only.
+    Book: "Three equal definitions".
 
     Examples
     --------
@@ -340,8 +341,8 @@ def conv_matrix(
 
     Notes
     -----
-    ``prod(input_size)`` times the memory of the output: for small sizes, to look at. Its transpose
-    is the matrix of `conv_transpose`.
+    ``C*prod(input_size)`` times the memory of one output: for small sizes, to look at. Its
+    transpose is the matrix of `conv_transpose`.  Book: "Three equal definitions".
 
     Examples
     --------
@@ -390,6 +391,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     Notes
     -----
     One copy.  The first half of a transposed convolution by zero insertion.
+    Book: "Three equal definitions".
 
     Examples
     --------
@@ -439,7 +441,7 @@ def overlap_count(
     Notes
     -----
     A transposed convolution of ones with a kernel of ones. Source: Odena, Dumoulin and Olah,
-    "Deconvolution and checkerboard artifacts", Distill (2016).
+    "Deconvolution and checkerboard artifacts", Distill (2016).  Book: "Checkerboard".
 
     Examples
     --------

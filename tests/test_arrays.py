@@ -219,7 +219,7 @@ class Odd(np.ndarray):
         (None, "NoneType"),
         (np.float64(3), "numpy.float64"),
         (np.ma.masked_array(np.ones((1, 1, 1))), "numpy.ma.MaskedArray"),
-        (np.ones((1, 1, 1)).view(Odd), "test_arrays.Odd"),
+        (np.ones((1, 1, 1)).view(Odd), f"{Odd.__module__}.Odd"),
         (np.rec.array(np.ones((1, 1, 1))), "numpy.rec.recarray"),
     ],
 )

@@ -460,3 +460,17 @@ def test_the_meta_device_gives_shapes(torch):
         (cl.pixel_shuffle(x, 2), (2, 1, 6, 6)),
     ):
         assert (y.device.type, y.shape) == ("meta", shape)
+
+
+def test_nearest_rounds_as_torch_does(torch):
+    """25 * (2/50) is 1: a product in float64 of a float32 step falls just short of it."""
+    assert cl.resize(np.array([[[0.0, 1.0]]]), size=50).sum() == 25
+    for n in range(1, 17):
+        x = torch.arange(n, dtype=torch.float32)[None, None]
+        for size in range(1, 65):
+            assert torch.equal(cl.resize(x, size=size), interpolate(torch, x, "nearest", size=size))
+
+
+@pytest.mark.parametrize("number", [np.int64(2), np.float32(2)])
+def test_a_factor_may_be_a_number_of_numpys(number):
+    assert cl.resize(np.ones((1, 1, 4)), scale_factor=number).shape == (1, 1, 8)

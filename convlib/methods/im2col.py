@@ -91,7 +91,7 @@ def _limit(
     column = x_shape[1] * math.prod(window.kernel_size)
     limit = max(1, budget // (rows.dtype.itemsize * max(1, column, y_shape[1])))
     cells = math.prod(y_shape[2:])
-    if window.is_point and cells >= WIDE:  # one image at most: its own memory are the columns
+    if window.is_point and cells >= WIDE:  # one image at most: its own memory is the columns
         limit = min(limit, cells)
     return limit
 
@@ -108,7 +108,10 @@ def _tiles(
 def _buffer(
     x_shape: Sequence[int], y_shape: Sequence[int], window: Window, rows: Array, limit: int
 ) -> Array | None:
-    """Memory for the columns of the largest tile; None where the input's own will do."""
+    """Memory for the columns of the largest tile; None for a window of one cell.
+
+    There the reshape in `to_columns` copies only where several small images share a tile.
+    """
     if window.is_point:
         return None
     batch, _, *out = y_shape
