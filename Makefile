@@ -26,6 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 ENV  = $(VENV)/.installed
 HTML = _build/html/index.html
+NOTEBOOKS := $(shell find book -name '*.ipynb' -not -path '*/.*' 2>/dev/null)
 LIBRARY := $(shell find convlib -name '*.py' -o -name '*.js' -o -name '*.css' 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -61,11 +62,14 @@ _build/.library: $(LIBRARY) $(ENV)
 	@rm -rf _build/.jupyter_cache _build/.doctrees
 	@touch $@
 
+_build/.ran: $(NOTEBOOKS) _build/.library
+	@"$(BIN)/python" tools/execute.py
+	@touch $@
+
 # After a failed build the page cache goes: it would hide the warnings of the pages that it holds.
-book: $(ENV) _build/.library  ## run every notebook and build the book; a warning is an error
+book: $(ENV) _build/.ran  ## run every notebook and build the book; a warning is an error
 	@test ! -e _build/.unfinished || rm -rf _build/.doctrees
 	@touch _build/.unfinished
-	@"$(BIN)/python" tools/execute.py
 	"$(BIN)/jupyter-book" build . -W --keep-going -n
 	@rm _build/.unfinished
 	@echo
