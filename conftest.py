@@ -5,6 +5,8 @@ import os
 import nbval.kernel
 import pytest
 
+pytest_plugins = ["browser"]  # tests/browser.py: the fixture is for several folders
+
 # Progress bars are for people: off while notebooks are run and compared (tqdm reads this itself).
 os.environ.setdefault("TQDM_DISABLE", "1")
 

@@ -6,22 +6,56 @@ torch is never imported here: a tensor cannot exist before somebody imported tor
 
 from __future__ import annotations
 
+import math
+import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from .geometry import Ints, Pairs, Window, source_index
 
 Array = Any  # a numpy.ndarray or a torch.Tensor; no protocol covers what the two share
 
+TORCH_NUMBERS = (
+    *("float64", "float32", "float16", "bfloat16", "complex128", "complex64"),
+    *("int64", "int32", "int16", "int8", "uint8"),
+)
+"""What torch can calculate with on every device: not its packed, quantised and unsigned dtypes."""
+
+MEMORY = (
+    os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if hasattr(os, "sysconf")
+    else sys.maxsize  # Windows does not say
+)
+"""Bytes of memory in this machine: no array is made, or read, that is larger."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def ieee(function: F) -> F:
+    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers."""
+
+    @wraps(function)
+    def quiet(*args: Any, **options: Any) -> Any:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.compiler.is_compiling():  # it cannot see through NumPy's
+            return function(*args, **options)
+        with np.errstate(all="ignore"):
+            return function(*args, **options)
+
+    return quiet  # type: ignore[return-value]
+
 
 def is_tensor(x: object) -> bool:
     """True for a torch tensor."""
+    if type(x) is np.ndarray:  # asked many times a call: where that call is short, it shows
+        return False
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
 
@@ -37,42 +71,70 @@ def check_arrays(where: str, **arrays: Array) -> None:
     The first array sets the rule for the rest.
     """
     for name, a in arrays.items():
-        # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
-        if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
-            raise TypeError(
-                f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
-                f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
-            )
-        if is_tensor(a) and a.layout != namespace(a).strided:
-            raise TypeError(
-                f"{where}: {name} must be dense; got layout {a.layout}. "
-                f"Convert it: {name}.to_dense()."
-            )
+        if not (type(a) is np.ndarray and 0 < a.nbytes <= MEMORY):  # nearly always it is
+            _check_array(where, name, a)
     (first, x), *rest = arrays.items()
     for name, a in rest:
-        if is_tensor(a) != is_tensor(x):
-            from_numpy = name if is_tensor(x) else first
-            raise TypeError(
-                f"{where}: cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
-                f"convert one, e.g. torch.from_numpy({from_numpy})."
-            )
-        if a.dtype != x.dtype:
-            convert = (
-                f"{name}.to({first}.dtype)" if is_tensor(x) else f"{name}.astype({first}.dtype)"
-            )
-            raise TypeError(
-                f"{where}: {first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
-                f"Convert one, e.g. {convert}."
-            )
-        if a.device != x.device:
-            raise TypeError(
-                f"{where}: {first} and {name} must be on one device; got {x.device} and "
-                f"{a.device}. Move one, e.g. {name}.to({first}.device)."
-            )
+        _check_pair(where, first, x, name, a)
     if not _is_numeric(x):
         raise TypeError(
             f"{where}: {first} must hold numbers; got dtype {x.dtype}. Convert it, e.g. to float32."
         )
+
+
+def _check_array(where: str, name: str, a: Array) -> None:
+    """Raise unless `a` is a dense array or tensor that fits the memory."""
+    # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
+    if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
+            f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
+        )
+    if is_tensor(a) and a.layout != namespace(a).strided:
+        raise TypeError(
+            f"{where}: {name} must be dense; got layout {a.layout}. Convert it: {name}.to_dense()."
+        )
+    check_memory(where, a, **{name: a.shape})
+
+
+def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:
+    """Raise unless `a` is of the library, the dtype and on the device of `x`."""
+    if is_tensor(a) != is_tensor(x):
+        from_numpy = name if is_tensor(x) else first
+        raise TypeError(
+            f"{where}: cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
+            f"convert one, e.g. torch.from_numpy({from_numpy})."
+        )
+    if a.dtype != x.dtype:
+        convert = f"{name}.to({first}.dtype)" if is_tensor(x) else f"{name}.astype({first}.dtype)"
+        raise TypeError(
+            f"{where}: {first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
+            f"Convert one, e.g. {convert}."
+        )
+    if a.device != x.device:
+        raise TypeError(
+            f"{where}: {first} and {name} must be on one device; got {x.device} and "
+            f"{a.device}. Move one, e.g. {name}.to({first}.device)."
+        )
+
+
+def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
+    """Raise, before anything is made, for an array that would not fit the memory where `like` is.
+
+    An empty axis counts as one cell: how long a loop over windows takes hangs on the others.
+    """
+    most = MEMORY
+    if like.device != "cpu" and like.device.type != "cpu":
+        cuda = like.device.type == "cuda"
+        properties = namespace(like).cuda.get_device_properties
+        most = properties(like.device).total_memory if cuda else sys.maxsize
+    for name, shape in shapes.items():
+        size = math.prod([max(1, n) for n in shape]) * like.dtype.itemsize
+        if size > most:
+            raise ValueError(
+                f"{where}: {name.replace('_', ' ')} of shape {tuple(shape)} would take {size} "
+                f"bytes, and there are {most} bytes of memory. Use smaller sizes."
+            )
 
 
 def as_batch(where: str, name: str, x: Array, rank: int) -> tuple[Array, bool]:
@@ -93,7 +155,7 @@ def _type_name(x: object) -> str:
 
 def _is_numeric(x: Array) -> bool:
     if is_tensor(x):
-        return x.dtype != namespace(x).bool
+        return str(x.dtype).removeprefix("torch.") in TORCH_NUMBERS
     return x.dtype.kind in "iufc"
 
 
@@ -120,9 +182,11 @@ def is_recording(*arrays: Array) -> bool:
 
 def accumulator(x: Array) -> Any:
     """The dtype in which products of `x` are summed: float32 for half precision, else its own."""
-    xp = namespace(x)
-    half = (xp.float16, xp.bfloat16) if is_tensor(x) else (np.float16,)
-    return xp.float32 if x.dtype in half else x.dtype
+    if is_tensor(x):
+        torch = namespace(x)
+        return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+    half = x.dtype.kind == "f" and x.dtype.itemsize == 2
+    return np.dtype(np.float32) if half else x.dtype
 
 
 def cast(x: Array, dtype: Any) -> Array:
@@ -143,16 +207,104 @@ def new(shape: Sequence[int], like: Array, dtype: Any = None, *, fill: bool = Tr
     return make(tuple(shape), dtype=dtype or like.dtype, device=like.device)
 
 
+class Scratch:
+    """Memory by name, for a loop over tiles: the next tile writes where the last one did.
+
+    Fresh memory costs more than writing to it, since the system hands it out page by page. So for
+    NumPy each thread keeps what it was given, up to `KEPT` bytes a name, for the next call too.
+    With ``keep=False`` (autograd records, or torch compiles) each request gets its own memory.
+    """
+
+    def __init__(self, like: Array, dtype: Any = None, *, keep: bool = True) -> None:
+        self.like, self.dtype, self.keep = like, dtype or like.dtype, keep
+        self.mine: dict[str, Array] = {}
+
+    def __call__(self, name: str, shape: Sequence[int], dtype: Any = None) -> Array:
+        """An array of `shape`, its values whatever they were."""
+        size = math.prod(shape)
+        flat = self.mine.get(name)
+        if flat is None or flat.shape[0] < size:
+            flat = self._memory(name, size, dtype or self.dtype)
+            if self.keep:
+                self.mine[name] = flat
+        return flat[:size].reshape(tuple(shape))
+
+    def _memory(self, name: str, size: int, dtype: Any) -> Array:
+        """At least `size` values: those that the thread has kept, where that may be."""
+        count = size * dtype.itemsize
+        if is_tensor(self.like) or not self.keep or count > KEPT:
+            return new((size,), self.like, dtype, fill=False)
+        kept = _THREAD.__dict__.setdefault("scratch", {})
+        if name not in kept or len(kept[name]) < count:
+            kept[name] = np.empty(-(-count // 16) * 16, np.uint8)  # whole numbers of any dtype
+        return kept[name].view(dtype)
+
+    def product(self, name: str, a: Array, b: Array) -> Array:
+        """The matrix product ``a @ b``, written to the memory of that name."""
+        if not self.keep:
+            return a @ b
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        out = self(name, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
+        return namespace(a).matmul(a, b, out=out)
+
+
+_THREAD = threading.local()
+
+KEPT = 8 * 2**20
+"""Bytes of scratch memory that a thread keeps under one name."""
+
+
+def keeps_scratch(*arrays: Array) -> bool:
+    """True where memory may be written twice: autograd does not record, torch does not compile."""
+    if is_recording(*arrays):
+        return False
+    return not (is_tensor(arrays[0]) and namespace(arrays[0]).compiler.is_compiling())
+
+
+def join_tiles(cells: Array, image: Array, rank: int) -> None:
+    """Write tiles (..., *n, *m) side by side to the `image` (..., n*m per axis)."""
+    lead = image.ndim - rank
+    split = [
+        size
+        for axes in zip(cells.shape[lead:-rank], cells.shape[-rank:], strict=True)
+        for size in axes
+    ]
+    behind = tuple(range(lead, lead + rank)), tuple(range(lead, lead + 2 * rank, 2))
+    image = image.reshape(*image.shape[:lead], *split)  # (..., n, m, n, m): a view
+    _move(image, namespace(cells).moveaxis(cells, *behind))
+
+
+def _move(target: Array, source: Array) -> None:
+    """Copy. Runs of 16 bytes go as one number each, not cell by cell: five times as fast."""
+    run = source.shape[-1] * source.dtype.itemsize
+    if not is_tensor(source) and run == 16 and source.strides[-1] == source.dtype.itemsize:
+        target, source = target.view(np.complex128), source.view(np.complex128)
+    target[...] = source
+
+
 def windows(x: Array, window: Window) -> Array:
-    """Every window of `x` (B, C, *spatial) as a view (B, C, *out, *kernel). No copy, no padding."""
+    """Every window of `x` (B, C, *spatial) as a view (B, C, *out, *kernel). No copy, no padding.
+
+    Padding has been added, so `window.padding` is not read.
+    """
     if is_tensor(x):
         for axis, (span, s) in enumerate(zip(window.span, window.stride, strict=True), start=2):
-            x = x.unfold(axis, span, s)  # each call moves its window axis to the end
-        return x[(..., *(slice(None, None, d) for d in window.dilation))]
-    spatial = tuple(range(2, x.ndim))
-    view = sliding_window_view(x, window.span, axis=spatial)
-    steps = (slice(None, None, step) for step in (*window.stride, *window.dilation))
-    return view[(slice(None), slice(None), *steps)]
+            x = x.unfold(axis, span, min(s, x.shape[axis]))  # moves its window axis to the end
+        dilation = zip(window.dilation, window.span, strict=True)
+        return x[(..., *(step(d, span) for d, span in dilation))]
+    out, over, along = [], [], []  # how many windows; bytes to the next one; to the next tap
+    axes = zip(x.shape[2:], x.strides[2:], window.span, window.stride, window.dilation, strict=True)
+    for n, size, span, s, d in axes:
+        out.append((n - span) // s + 1)
+        over.append(size * min(s, n))
+        along.append(size * min(d, n))
+    shape, strides = (*x.shape[:2], *out, *window.kernel_size), (*x.strides[:2], *over, *along)
+    return as_strided(x, shape, strides, writeable=False)
+
+
+def step(s: int, size: int) -> slice:
+    """Every s-th of `size` cells, from the first on. Beyond the size, torch's steps overflow."""
+    return slice(None, None, min(s, max(1, size)))
 
 
 def scatter(parts: Array, size: Ints, window: Window) -> Array:
@@ -166,18 +318,19 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     x = new((*parts.shape[:2], *size), parts)
     for tap in np.ndindex(*window.kernel_size):
         read = tuple(
-            slice(t * d, t * d + (o - 1) * s + 1, s)
-            for t, d, o, s in zip(tap, window.dilation, out, window.stride, strict=True)
+            slice(t * d, t * d + (o - 1) * s + 1, min(s, n))
+            for t, d, o, s, n in zip(tap, window.dilation, out, window.stride, size, strict=True)
         )
         cells = x[(..., *read)]
         cells += parts[(..., *tap)]
     return x
 
 
-def pad(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
+def pad(x: Array, pairs: Pairs, mode: str = "zeros", scratch: Scratch | None = None) -> Array:
     """Extend `x` (B, C, *spatial) by (before, after) cells per axis; a negative count crops.
 
-    Gives `x` itself, or a view of it, where nothing is added.
+    Gives `x` itself, or a view of it, where nothing is added. Else zeros, and `x` among them, in
+    new memory or in that of `scratch`.
     """
     if mode != "zeros":
         for axis, pair in enumerate(pairs, start=2):
@@ -186,7 +339,12 @@ def pad(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
     kept, placed = _overlap(x.shape[2:], pairs)
     if all(before <= 0 and after <= 0 for before, after in pairs):
         return x[(..., *kept)]
-    padded = new((*x.shape[:2], *_padded_size(x.shape[2:], pairs)), x)
+    shape = (*x.shape[:2], *_padded_size(x.shape[2:], pairs))
+    if scratch is None:
+        padded = new(shape, x)
+    else:
+        padded = scratch("padded", shape, x.dtype)
+        padded[...] = 0
     padded[(..., *placed)] = x[(..., *kept)]
     return padded
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, check_arrays, is_recording, is_tensor, namespace, new
-from .geometry import IntOrInts, Ints, Padding, make_window, per_axis
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    check_arrays,
+    check_memory,
+    ieee,
+    is_recording,
+    is_tensor,
+    namespace,
+    new,
+)
+from .geometry import IntOrInts, Ints, Padding, check_flags, make_window, per_axis
 from .pooling import (
     FLOATS,
     as_array,
@@ -269,6 +281,7 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     >>> adaptive_max_pool(np.array([[[0., 9., 4., 6., 8.]]]), 2, return_indices=True)
     (array([[[9., 8.]]]), array([[[1, 4]]]))
     """
+    check_flags("adaptive_max_pool", return_indices=return_indices)
     spans = _check("adaptive_max_pool", x, output_size, FLOATS)
     if not return_indices:
         return _maximum(x, spans)
@@ -414,8 +427,10 @@ def max_unpool_backward(
 # ---- regions ----
 
 
-def _each_region(x: Array, spans: Spans, summary: Callable[[Array, int], Array]) -> Array:
+def _each_region(x: Array, spans: Spans, summary: Callable[..., Array]) -> Array:
     """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
+    if _is_global(spans):
+        return summary(x, tuple(range(2, x.ndim)), keepdims=True)
     for axis, regions in enumerate(spans, start=2):
         lead = (slice(None),) * axis
         parts = [summary(x[(*lead, slice(a, b))], axis) for a, b in regions]
@@ -423,11 +438,26 @@ def _each_region(x: Array, spans: Spans, summary: Callable[[Array, int], Array])
     return x
 
 
+def _is_global(spans: Spans) -> bool:
+    return all(len(regions) == 1 for regions in spans)
+
+
+def _sum(x: Array, axes: Any, **options: bool) -> Array:
+    """``xp.sum``; in NumPy a whole grid's sum is a product with ones, as NumPy's own is slow."""
+    if is_tensor(x) or not options:
+        return namespace(x).sum(x, axes, **options)
+    batch, channels, *size = x.shape
+    flat = x.reshape(batch, channels, math.prod(size))
+    return (flat @ np.ones(math.prod(size), x.dtype)).reshape(batch, channels, *(1 for _ in size))
+
+
+@ieee
 def _average(x: Array, spans: Spans) -> Array:
-    total = _each_region(cast(x, accumulator(x)), spans, namespace(x).sum)
+    total = _each_region(cast(x, accumulator(x)), spans, _sum)
     return cast(total / _counts(spans, total), x.dtype)
 
 
+@ieee
 def _average_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
     spans = _check(where, x, output_size, FLOATS)
     check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
@@ -452,9 +482,10 @@ def _counts(spans: Spans, like: Array) -> Array:
 def _maximum(x: Array, spans: Spans) -> Array:
     if is_recording(x):
         return gather(x, _winners(x, spans))
-    return _each_region(x, spans, namespace(x).amax)
+    return cast(_each_region(x, spans, namespace(x).amax), x.dtype)  # whatever its order of bytes
 
 
+@ieee
 def _maximum_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
     spans = _check(where, x, output_size, FLOATS)
     check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
@@ -490,6 +521,8 @@ def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Span
     if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
         asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
     out = per_axis(where, "output_size", asked, len(size), least=1)  # type: ignore[arg-type]
+    check_memory(where, x, the_output=(*x.shape[:2], *out))
+    check_memory(where, np.zeros(()), the_table_of_regions=(64, max(out)))  # a part, a slice each
     return [
         [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
         for n, o in zip(size, out, strict=True)
@@ -521,6 +554,11 @@ def _check_unpool(
             f"x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}."
         )
     size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
+    check_memory(where, x, the_output=(*x.shape[:2], *size))
+    if x.device != "cpu" and x.device.type == "meta":
+        raise TypeError(
+            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
+        )
     outside = (indices < 0) | (indices >= math.prod(size))
     if bool(outside.any()):
         raise ValueError(

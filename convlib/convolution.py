@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import NamedTuple
 
-from ._arrays import Array, as_batch, cast, check_arrays, check_real
+from ._arrays import (
+    Array,
+    as_batch,
+    cast,
+    check_arrays,
+    check_memory,
+    check_real,
+    ieee,
+    is_tensor,
+    namespace,
+)
 from .geometry import (
     IntOrInts,
     Ints,
     Padding,
     Window,
     check_channels,
+    check_choice,
     check_fits,
     check_padding,
     make_window,
     per_axis,
 )
-from .methods import direct, im2col, native
+from .methods import direct, fft, im2col, native, rows, winograd
 from .methods.im2col import COLUMN_BUDGET
 
-METHODS = {"direct": direct.forward, "im2col": im2col.forward, "native": native.forward}
+METHODS = {
+    "direct": direct.forward,
+    "im2col": im2col.forward,
+    "rows": rows.forward,
+    "winograd": winograd.forward,
+    "fft": fft.forward,
+    "native": native.forward,
+}
+
+
+def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
+    """What "auto" stands for: the method that the benchmark found fastest for such a layer.
+
+    "winograd" where the products it saves outweigh its maps. They cost as much as the products of
+    17 channels, in and out, and at a third of the speed; those of the kernels are worth it from
+    some 32 tiles on. Only float32 in NumPy: there the result is looked at, and done again where an
+    input was not finite; and float64 keeps its last digits. "rows" for small kernels, wide rows.
+    """
+    if is_tensor(x) or window.is_point:
+        return "im2col"
+    out = window.output_size(tuple(x.shape[2:]))
+    tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
+    thick = min(weight.shape[0] // groups, weight.shape[1]) >= 48 and tiles >= 32
+    square = window.kernel_size == (3, 3) and str(x.dtype) == "float32"
+    if thick and square and winograd.suits(window):
+        return "winograd"
+    return "rows" if rows.suits(weight, window, out, groups) else "im2col"
 
 
 def conv(
@@ -57,9 +96,14 @@ def conv(
     padding_mode : "zeros", "reflect", "replicate" or "circular"
         What the added cells hold. For 1 2 3 4, padded by two: ``00 1234 00``, ``32 1234 32``,
         ``11 1234 44``, ``34 1234 12``.
-    method : "auto", "im2col", "direct" or "native"
-        How it is computed: by matrix products, by the definition, or by torch's own kernel
-        (tensors only). "auto" chooses among our own, at present always "im2col".
+    method : "auto", "im2col", "rows", "winograd", "fft", "direct" or "native"
+        How it is computed: by columns and matrix products; by columns along every axis but the
+        first, and products of blocks of rows that overlap in memory; by products of points of
+        small tiles (stride and dilation 1, kernels of at most 5 cells a side); by products of
+        spectra (for large kernels); by the definition; by torch's own kernel (tensors only).
+        "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
+        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "rows" for small
+        kernels over wide rows, as in first layers, grouped and depthwise ones; else "im2col".
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -80,11 +124,17 @@ def conv(
     Notes
     -----
     ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
-    `budget` bytes of columns and one tile of input and output. float16 and bfloat16 are summed in
-    float32; integers wrap around as torch's do. On tensors autograd flows, and keeps the columns.
+    `budget` bytes of columns and one tile of input and output, in each thread, and "rows" 2 MiB of
+    lines; Winograd and the FFT need up to twice that, and 4 MiB of kernels. A thread keeps its
+    scratch memory for the next call, at most 8 MiB a piece. NumPy arrays are computed in as many
+    threads as the BLAS would take (with the extra ``convlib[threads]``), and the same number gives
+    the same bits. In float32 no output of "auto" is further from the exact one than 2e-4 of the
+    outputs' root mean square, for inputs of one scale. float16 and bfloat16 are summed in float32;
+    integers wrap around as torch's do. On tensors autograd flows, and keeps the columns;
+    "winograd" and "fft" spread an infinity or NaN in a tensor over its tile.
     Same results as ``torch.nn.functional.conv1d``, ``conv2d`` and ``conv3d``.
-    Source: Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016).
-    Book: "What a convolution computes" and "im2col and GEMM".
+    Source: Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016); Lavin and Gray (2016).
+    Book: "What a convolution computes", "im2col and GEMM" and "Fast algorithms".
 
     Examples
     --------
@@ -94,19 +144,51 @@ def conv(
     array([[[19, 25],
             [37, 43]]])
     """
-    where = "conv"
+    return convolve(
+        "conv",
+        x,
+        weight,
+        bias,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+        method=method,
+        budget=budget,
+    )
+
+
+@ieee
+def convolve(
+    where: str,
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: IntOrInts = 1,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    method: str = "auto",
+    budget: int = COLUMN_BUDGET,
+) -> Array:
+    """`conv`, for the public function `where`: its errors are told in that name."""
     layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
     if bias is not None:
         check_bias(where, x, bias, weight.shape[0])
-    y = METHODS[_check_method(where, method)](
-        layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget
-    )
+    check_choice(where, "method", method, ("auto", *METHODS))
+    if method == "auto":
+        method = choose(layer.x, weight, layer.window, layer.groups)
+    y = METHODS[method](layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
     y = cast(y, x.dtype)
     return y if layer.batched else y[0]
 
 
+@ieee
 def conv_backward(
     grad_output: Array,
     x: Array,
@@ -154,7 +236,9 @@ def conv_backward(
     Notes
     -----
     Twice the multiply-adds of `conv`: each gradient is one product with the columns or their
-    adjoint, in tiles of `budget` bytes. Real dtypes only.  Book: "Parameters and gradients".
+    adjoint, in tiles of `budget` bytes. At stride 1 the gradient in `x` is a convolution with the
+    turned kernels, by the method that `conv` would choose. Real dtypes only.
+    Book: "Parameters and gradients".
 
     Examples
     --------
@@ -173,7 +257,7 @@ def conv_backward(
     _check_grad(where, grad_output, x, weight, layer)
     grad = grad_output if layer.batched else grad_output[None]
     shape = tuple(layer.x.shape)
-    grad_x = im2col.backward_input(
+    grad_x = backward_input(
         grad, weight, layer.window, shape, groups=layer.groups, budget=layer.budget
     )
     shape = tuple(weight.shape)
@@ -183,6 +267,32 @@ def conv_backward(
     grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
     grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
     return tuple(cast(g, x.dtype) for g in grads)
+
+
+def backward_input(
+    grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
+) -> Array:
+    """The gradient in the input: a convolution again, with turned kernels, where the stride is 1.
+
+    Then the fast methods serve it too. Other strides, and padding that copies cells, scatter.
+    """
+    options = {"groups": groups, "budget": budget}
+    if math.prod(window.stride) != 1 or window.mode != "zeros":
+        return im2col.backward_input(grad, weight, window, x_shape, **options)
+    pairs = tuple(
+        (span - 1 - before, span - 1 - after)
+        for span, (before, after) in zip(window.span, window.padding, strict=True)
+    )
+    turned, back = turn(weight, groups), replace(window, padding=pairs)
+    return METHODS[choose(grad, turned, back, groups)](grad, turned, back, **options)
+
+
+def turn(weight: Array, groups: int) -> Array:
+    """(K, C/G, *kernel) to (C, K/G, *kernel), each kernel turned by 180 degrees."""
+    kernels, seen, *kernel = weight.shape
+    grouped = weight.reshape(groups, kernels // groups, seen, *kernel).swapaxes(1, 2)
+    flat = grouped.reshape(groups * seen, kernels // groups, *kernel)
+    return namespace(weight).flip(flat, tuple(range(2, flat.ndim)))
 
 
 class _Layer(NamedTuple):
@@ -228,6 +338,13 @@ def _check_layer(
     size = tuple(images.shape[2:])
     check_fits(where, window, size)
     check_padding(where, window, size)
+    padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    check_memory(
+        where,
+        x,
+        the_padded_input=(*images.shape[:2], *padded),
+        the_output=(len(images), len(weight), *window.output_size(size)),
+    )
     return _Layer(images, batched, window, groups, budget)
 
 
@@ -239,16 +356,6 @@ def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
             f"{where}: bias must have one value for each of the {kernels} kernels, shape "
             f"({kernels},); got bias.shape={tuple(bias.shape)}."
         )
-
-
-def _check_method(where: str, method: str) -> str:
-    if method == "auto":
-        return "im2col"
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"{where}: method must be one of {('auto', *METHODS)}; got method={method!r}."
-        )
-    return method
 
 
 def _check_grad(where: str, grad: Array, x: Array, weight: Array, layer: _Layer) -> None:

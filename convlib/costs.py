@@ -6,7 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .geometry import IntOrInts, Ints, Padding, check_channels, check_fits, make_window, per_axis
+from .geometry import (
+    IntOrInts,
+    Ints,
+    Padding,
+    check_channels,
+    check_fits,
+    check_flags,
+    make_window,
+    per_axis,
+)
 
 
 @dataclass(frozen=True)
@@ -97,16 +106,17 @@ def conv_cost(
             f"{where}: x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
             f"as many axes as each other; got {x_sizes} and {weight_sizes}."
         )
+    check_flags(where, bias=bias)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (itemsize,) = per_axis(where, "itemsize", itemsize, 1, least=1)
-    check_channels(where, x_sizes, weight_sizes, groups)
+    check_channels(where, x_sizes, weight_sizes, groups, "x_shape weight_shape")
     batch, size = x_sizes[0], x_sizes[2:]
     (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]
     window = make_window(where, kernel, stride, padding, dilation, len(kernel))
     check_fits(where, window, size)
     out = window.output_size(size)
     row, outputs = seen * math.prod(kernel), batch * math.prod(out)
-    parameters = kernels * (row + bool(bias))
+    parameters = kernels * (row + bias)
     return LayerCost(
         output_shape=(batch, kernels, *out),
         parameters=parameters,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -38,7 +40,8 @@ class Window:
     @property
     def span(self) -> Ints:
         """Cells from the first tap to the last, per axis: ``d*(N - 1) + 1``."""
-        return tuple(d * (n - 1) + 1 for n, d in zip(self.kernel_size, self.dilation, strict=True))
+        axes = zip(self.kernel_size, self.dilation, strict=True)
+        return tuple([d * (n - 1) + 1 for n, d in axes])
 
     @property
     def is_point(self) -> bool:
@@ -48,10 +51,8 @@ class Window:
     def output_size(self, input_size: Ints, ceil_mode: bool = False) -> Ints:
         """Windows that fit, per axis; zero or less where none does."""
         count = _round_up if ceil_mode else _round_down
-        return tuple(
-            count(n, p, span, s)
-            for n, p, span, s in zip(input_size, self.padding, self.span, self.stride, strict=True)
-        )
+        axes = zip(input_size, self.padding, self.span, self.stride, strict=True)
+        return tuple([count(n, pair, span, s) for n, pair, span, s in axes])
 
     def reach(self, input_size: Ints, box: Sequence[slice]) -> Pairs:
         """Padding that turns the input into just what the outputs in `box` read.
@@ -69,7 +70,7 @@ class Window:
 
 
 def _round_down(n: int, pair: tuple[int, int], span: int, s: int) -> int:
-    return (n + sum(pair) - span) // s + 1
+    return (n + pair[0] + pair[1] - span) // s + 1
 
 
 def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
@@ -86,50 +87,97 @@ def make_window(
     dilation: IntOrInts,
     rank: int,
     mode: str = "zeros",
+    *,
+    words: bool = True,
 ) -> Window:
-    """Check the options of the public function `where` and give every axis its value."""
+    """Check the options of the public function `where` and give every axis its value.
+
+    With `words`, padding may be "same" or "valid".
+    """
     kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
     strides = per_axis(where, "stride", stride, rank, least=1)
     dilations = per_axis(where, "dilation", dilation, rank, least=1)
-    if isinstance(padding, str):
+    if words and isinstance(padding, str):
         pairs = _named_padding(where, padding, kernel, strides, dilations)
     else:
-        pairs = _padding_pairs(where, padding, rank)
-    if mode not in PADDING_MODES:
-        raise ValueError(f"{where}: padding_mode must be one of {PADDING_MODES}; got {mode!r}.")
+        pairs = _padding_pairs(where, padding, rank, words)
+    check_choice(where, "padding_mode", mode, PADDING_MODES)
     return Window(kernel, strides, dilations, pairs, mode)
+
+
+def check_choice(where: str, name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise unless `value` is one of the words that the option `name` takes."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{where}: {name} must be one of {(*choices,)}; got {name}={value!r}.")
+
+
+def check_flags(where: str, **flags: object) -> None:
+    """Raise unless each of the options is True or False."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"{where}: {name} must be True or False; got {name}={value!r}. "
+                f"Convert it: bool({name})."
+            )
+
+
+def as_number(where: str, name: str, value: object) -> float:
+    """The option `name` as a float; True and False are no numbers here."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{where}: {name} must be a number; got {name}={value!r}.")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{where}: {name} must be at most {sys.float_info.max}, the largest float; "
+            f"got {type(value).__name__} beyond it."
+        ) from None
 
 
 def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
     """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
+    values: list[Any] = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if len(values) == rank > 0 and all(
+        type(v) is int and least <= v <= sys.maxsize for v in values
+    ):
+        return tuple(values)  # as nearly always: no message is needed
     rule = f"{where}: {name} must be an int"
     if rank > 1:
         rule += f" or {rank} ints, one per axis"
-    values = list(value) if isinstance(value, (tuple, list)) else [value] * rank
     if rank < 1 or len(values) != rank:
         raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
     ints = tuple(_as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
     if any(v < least for v in ints):
         raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
+    _check_index(where, name, ints)
     return ints
 
 
+def _check_index(where: str, name: str, ints: Ints) -> None:
+    """Raise for what no array can be indexed with."""
+    most = sys.maxsize
+    if any(v > most for v in ints):
+        raise ValueError(f"{where}: {name} must be at most {most}; got {name}={max(ints)}.")
+
+
 def _as_int(message: str, value: object) -> int:
-    # True and False are ints to Python; as a stride they are a slip of the pen.
-    if isinstance(value, bool):
+    # True and False are ints to Python, and in tensors; as a stride they are a slip of the pen.
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
         raise TypeError(message)
     try:
         return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
+    except (TypeError, RuntimeError):  # RuntimeError: of a tensor without values
         raise TypeError(message) from None
 
 
-def _padding_pairs(where: str, padding: object, rank: int) -> Pairs:
+def _padding_pairs(where: str, padding: object, rank: int, words: bool) -> Pairs:
     """An int, one int per axis, or one (before, after) pair per axis: all become pairs."""
+    if type(padding) is int and 0 <= padding <= sys.maxsize:  # as it mostly is
+        return ((padding, padding),) * rank
     values = list(padding) if isinstance(padding, (tuple, list)) else [padding] * rank
     rule = (
-        f"{where}: padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), "
-        f'one per spatial axis, or "same" or "valid"; got padding={padding!r}.'
+        f"{where}: padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
+        f"per spatial axis" + ', or "same" or "valid"' * words + f"; got padding={padding!r}."
     )
     if len(values) != rank:
         raise ValueError(rule)
@@ -144,6 +192,7 @@ def _padding_pairs(where: str, padding: object, rank: int) -> Pairs:
             f"{where}: padding must be at least 0; got padding={padding!r}. "
             f"To crop, slice the input first."
         )
+    _check_index(where, "padding", tuple(p for pair in pairs for p in pair))
     return tuple(pairs)
 
 
@@ -166,28 +215,36 @@ def _named_padding(where: str, padding: str, kernel: Ints, stride: Ints, dilatio
     )
 
 
-def check_fits(where: str, window: Window, input_size: Ints, ceil_mode: bool = False) -> None:
-    """Raise where no window fits, with the arithmetic and the nearest repair."""
+def check_fits(
+    where: str,
+    window: Window,
+    input_size: Ints,
+    ceil_mode: bool = False,
+    *,
+    most: Ints | None = None,
+) -> None:
+    """Raise where no window fits, with the arithmetic and the nearest repairs that there are.
+
+    `most` is how much padding an axis may have: any, unless the caller or the mode says otherwise.
+    """
     counts = window.output_size(input_size, ceil_mode)
-    for n, (before, after), kernel, d, span, count in zip(
-        input_size,
-        window.padding,
-        window.kernel_size,
-        window.dilation,
-        window.span,
-        counts,
-        strict=True,
-    ):
+    for axis, (n, pair, count) in enumerate(zip(input_size, window.padding, counts, strict=True)):
         if n < 1:
             raise ValueError(f"{where}: every spatial size must be at least 1; got {input_size}.")
         if count < 1:
-            pads = f"2*{before}" if before == after else f"{before} + {after}"
-            repair = f"padding >= {math.ceil((span - n) / 2)}"
-            if kernel > 1 and n + before + after >= kernel:
-                repair += f" or dilation <= {(n + before + after - 1) // (kernel - 1)}"
+            kernel, d, span = window.kernel_size[axis], window.dilation[axis], window.span[axis]
+            pads = f"2*{pair[0]}" if pair[0] == pair[1] else f"{pair[0]} + {pair[1]}"
+            room = n + sum(pair)
+            limit = {"reflect": n - 1, "circular": n}.get(window.mode, span)
+            repairs = []
+            if (span - n + 1) // 2 <= (limit if most is None else most[axis]):
+                repairs.append(f"padding >= {(span - n + 1) // 2}")
+            if room >= kernel > 1:
+                repairs.append(f"dilation <= {(room - 1) // (kernel - 1)}")
+            repairs = repairs or [f"a kernel of {(room - 1) // d + 1} or a larger input"]
             raise ValueError(
                 f"{where}: no window fits: the dilated kernel spans {d}*({kernel} - 1) + 1 = "
-                f"{span}, the padded input is {n} + {pads} = {n + before + after}. Use {repair}."
+                f"{span}, the padded input is {n} + {pads} = {room}. Use {' or '.join(repairs)}."
             )
 
 
@@ -207,9 +264,12 @@ def check_padding(where: str, window: Window, input_size: Ints) -> None:
             )
 
 
-def check_channels(where: str, x_shape: Ints, weight_shape: Ints, groups: int) -> None:
+def check_channels(
+    where: str, x_shape: Ints, weight_shape: Ints, groups: int, names: str = "x.shape weight.shape"
+) -> None:
     """Raise unless the channels of `x` (B, C, ...) are those that `weight` (K, C/G, ...) reads."""
-    got = f"got x.shape={x_shape}, weight.shape={weight_shape}, groups={groups}."
+    x_name, weight_name = names.split()
+    got = f"got {x_name}={x_shape}, {weight_name}={weight_shape}, groups={groups}."
     channels, (kernels, seen) = x_shape[-len(weight_shape) + 1], weight_shape[:2]
     if channels != groups * seen:
         raise ValueError(
@@ -246,16 +306,20 @@ def source_index(n: int, before: int, after: int, mode: str) -> list[int]:
 def tiles(shape: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
     """Cut a box of `shape` into boxes of at most `limit` points, the last axes kept whole longest.
 
-    An empty axis gives one empty box, so that an empty batch still takes its way through.
+    Boxes of one axis are alike in size, to within one step. An empty axis gives one empty box, so
+    that an empty batch still takes its way through.
 
     >>> [*tiles((2, 4), 3)]
-    [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 4, None)), \
-(slice(1, 2, None), slice(0, 3, None)), (slice(1, 2, None), slice(3, 4, None))]
+    [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None)), \
+(slice(1, 2, None), slice(0, 2, None)), (slice(1, 2, None), slice(2, 4, None))]
     """
-    steps = [
+    if math.prod(shape) <= limit:
+        return iter([tuple(slice(0, n) for n in shape)])
+    most = [
         max(1, min(n, limit // max(1, math.prod(shape[axis + 1 :]))))
         for axis, n in enumerate(shape)
     ]
+    steps = [-(-max(n, 1) // -(-max(n, 1) // m)) for n, m in zip(shape, most, strict=True)]
     return product(
         *(
             [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
@@ -315,6 +379,7 @@ def output_size(
     (2, 3)
     """
     where = "output_size"
+    check_flags(where, ceil_mode=ceil_mode)
     single = not isinstance(input_size, (tuple, list))
     rank = 1 if single else len(input_size)  # type: ignore[arg-type]
     sizes = per_axis(where, "input_size", input_size, rank, least=1)
@@ -339,12 +404,7 @@ def transpose_window(
     padding behind, so that a larger output has just as many windows.
     """
     rank = len(input_size)
-    if isinstance(padding, str):
-        raise ValueError(
-            f"{where}: padding here is cells taken off the output, an int, one int or one (before, "
-            f"after) pair for each of the {rank} spatial axes; got padding={padding!r}."
-        )
-    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank, words=False)
     extra = per_axis(where, "output_padding", output_padding, rank, least=0)
     for op, s, d in zip(extra, window.stride, window.dilation, strict=True):
         if op >= max(s, d):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, as_batch, check_arrays, new
-from .convolution import conv
+from ._arrays import Array, as_batch, check_arrays, check_memory, new
+from .convolution import convolve
 from .geometry import IntOrInts, Padding, per_axis
 
 
@@ -72,7 +72,9 @@ def depthwise_conv(
             f"{weight.shape[0]} kernels, x.shape={tuple(x.shape)}, "
             f"weight.shape={tuple(weight.shape)}."
         )
-    return conv(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=channels)
+    return convolve(
+        where, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=channels
+    )
 
 
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -115,7 +117,7 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
             f"{where}: weight must be (K, C, 1, ...), kernels of one cell; "
             f"got weight.shape={tuple(weight.shape)}."
         )
-    return conv(x, weight, bias)
+    return convolve(where, x, weight, bias)
 
 
 def separable_conv(
@@ -302,6 +304,7 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     (channels,) = per_axis(where, "channels", channels, 1, least=1)
     if not isinstance(layers, (tuple, list)):
         raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
+    check_memory(where, np.zeros((), bool), the_answer=(channels, channels))
     reach = np.eye(channels, dtype=bool)
     for layer in layers:
         reach = _layer_reach(where, layer, len(reach)) @ reach
@@ -330,5 +333,6 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
     if layer[0] == "shuffle":
         order = _deal(np.arange(channels).reshape(1, channels, 1), groups).ravel()
         return np.eye(channels, dtype=bool)[order]
+    check_memory(where, np.zeros((), bool), a_layer=(outputs, channels))
     block = np.ones((outputs // groups, channels // groups), bool)
     return np.kron(np.eye(groups, dtype=bool), block)

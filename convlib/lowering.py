@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ._arrays import (
     Array,
+    Scratch,
     accumulator,
     add_unpadded,
     as_batch,
     cast,
     check_arrays,
+    check_memory,
+    ieee,
     namespace,
     new,
     pad,
@@ -20,23 +24,63 @@ from ._arrays import (
 from .geometry import IntOrInts, Ints, Padding, Window, check_fits, make_window, per_axis
 
 
-def to_columns(x: Array, window: Window, groups: int, buffer: Array | None) -> Array:
+def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -> Array:
     """Lay the windows of `x` (B, C, *spatial), padded already, out as columns (G, R, B*L).
 
     ``R = C/G * prod(kernel_size)`` values of one group's window stand under each other; side by
     side stand the windows of the first image, then those of the next. This is the one copy of the
-    whole method: into the flat `buffer`, or, where that is None, into new memory (for one image
-    and a window of one cell not even that).
+    whole method: into `scratch` memory, or, where that is None or keeps nothing, into new memory
+    (for one image and a window of one cell not even that).
     """
     batch, channels = x.shape[:2]
-    view = kernel_first(windows(x, window))  # (B, C, *kernel, *out)
-    view = namespace(x).moveaxis(view, 0, x.ndim - 1)  # (C, *kernel, B, *out)
-    if buffer is not None:
-        laid = buffer[: math.prod(view.shape)].reshape(view.shape)
-        laid[...] = view
+    rank = x.ndim - 2
+    if window.is_point:
+        return x.swapaxes(0, 1).reshape(groups, channels // groups, batch * math.prod(x.shape[2:]))
+    view = columns_view(x, window)  # (C, *kernel, B, *out)
+    if scratch is not None and scratch.keep:
+        laid = scratch("columns", view.shape)
+        lay(laid, view, x, window, scratch)
         view = laid
     rows = channels // groups * math.prod(window.kernel_size)
-    return view.reshape(groups, rows, batch * math.prod(view.shape[x.ndim :]))
+    return view.reshape(groups, rows, batch * math.prod(view.shape[2 + rank :]))
+
+
+def columns_view(x: Array, window: Window) -> Array:
+    """The windows of `x` in the order of columns: a view (C, *kernel, B, *out)."""
+    return namespace(x).moveaxis(kernel_first(windows(x, window)), 0, x.ndim - 1)
+
+
+def lay(laid: Array, view: Array, x: Array, window: Window, scratch: Scratch) -> None:
+    """Copy to `laid` what `view` shows, the windows of `x` in the order of columns."""
+    if window.stride[-1] == 1 or not scratch.keep:
+        laid[...] = view
+    else:
+        _lay_by_phase(laid, x, window, scratch)
+
+
+def _lay_by_phase(laid: Array, x: Array, window: Window, scratch: Scratch) -> None:
+    """Write the columns of a strided window tap by tap, each from cells that stand side by side.
+
+    Along the last axis, one tap of all windows reads every s-th cell: one of s phases, shifted.
+    Sorting the cells by phase once makes each of the N copies of them a copy of whole runs.
+    """
+    s, d, out = min(window.stride[-1], x.shape[-1]), window.dilation[-1], laid.shape[-1]
+    single = replace(
+        window,
+        kernel_size=(*window.kernel_size[:-1], 1),
+        stride=(*window.stride[:-1], 1),
+        dilation=(*window.dilation[:-1], 1),
+    )
+    phases = {}
+    for tap in range(window.kernel_size[-1]):
+        shift, phase = divmod(tap * d, s)
+        if phase not in phases:
+            cells = x[..., phase::s]
+            phases[phase] = scratch(f"phase {phase}", cells.shape)
+            phases[phase][...] = cells
+        view = columns_view(phases[phase][..., shift : shift + out], single)
+        target = laid[(slice(None),) * (x.ndim - 2) + (tap,)]
+        target[...] = view[(slice(None),) * (x.ndim - 2) + (0,)]
 
 
 def from_columns(columns: Array, batch: int, out: Ints, size: Ints, window: Window) -> Array:
@@ -126,13 +170,22 @@ def im2col(
     check_fits(where, window, size)
     out = window.output_size(size)
     batch, channels = images.shape[:2]
+    rows = channels * math.prod(window.kernel_size)
+    padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    check_memory(
+        where,
+        x,
+        the_padded_input=(batch, channels, *padded),
+        the_output=(batch, rows, math.prod(out)),
+    )
     view = kernel_first(windows(pad(images, window.padding), window))  # (B, C, *kernel, *out)
     laid = new(view.shape, x, fill=False)
     laid[...] = view
-    columns = laid.reshape(batch, channels * math.prod(window.kernel_size), math.prod(out))
+    columns = laid.reshape(batch, rows, math.prod(out))
     return columns if batched else columns[0]
 
 
+@ieee
 def col2im(
     cols: Array,
     output_size: IntOrInts,
@@ -202,6 +255,7 @@ def col2im(
             f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
             f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
         )
+    check_memory(where, cols, the_output=(batch, rows // taps, *size))
     shape = (batch, rows // taps, *window.kernel_size, *out)
     parts = cast(stacked, accumulator(cols)).reshape(shape)
     padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .costs import LayerCost, conv_cost
-from .geometry import IntOrInts, Ints, check_fits, make_window, per_axis
+from .geometry import IntOrInts, Ints, check_choice, check_fits, make_window, per_axis
 
 FLOAT32 = 4  # bytes a value
 
@@ -325,12 +325,18 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
     137
     """
     where = "network"
-    if not isinstance(name, str) or name not in NETWORKS:
-        raise ValueError(f"{where}: name must be one of {(*NETWORKS,)}; got name={name!r}.")
-    if input_size is None:
-        input_size = 227 if name.startswith("alexnet") else 224
+    check_choice(where, "name", name, (*NETWORKS,))
+    usual = 227 if name.startswith("alexnet") else 224
+    input_size = usual if input_size is None else input_size
     size = per_axis(where, "input_size", input_size, 2, least=1)
     (batch,) = per_axis(where, "batch", batch, 1, least=1)
     net = _Stack((batch, 3, *size))
-    NETWORKS[name](net)
+    try:
+        NETWORKS[name](net)
+    except ValueError:  # the only thing left that can be wrong: a window that does not fit
+        raise ValueError(
+            f"{where}: the image is too small for {name}: after {len(net.layers)} layers it is "
+            f"{net.shape[2:]}, less than the next window; got input_size={input_size!r}. "
+            f"Use a larger one; the usual size is {usual}."
+        ) from None
     return NetworkCost(name, tuple(net.layers))

@@ -7,9 +7,10 @@ all work goes axis by axis, which takes ``kh + kw`` taps for a window of ``kh * 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import reduce
-from numbers import Real
 
 import numpy as np
 
@@ -19,15 +20,29 @@ from ._arrays import (
     add_unpadded,
     cast,
     check_arrays,
+    check_memory,
+    ieee,
     is_recording,
     is_tensor,
+    is_whole,
     namespace,
     new,
     pad,
     scatter,
     windows,
 )
-from .geometry import IntOrInts, Ints, Padding, Pairs, Window, check_fits, make_window
+from .geometry import (
+    IntOrInts,
+    Ints,
+    Padding,
+    Pairs,
+    Window,
+    as_number,
+    check_fits,
+    check_flags,
+    make_window,
+    per_axis,
+)
 
 
 def max_pool(
@@ -54,7 +69,8 @@ def max_pool(
     stride : int or one int per axis
         Default: `kernel_size`, windows side by side.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
-        At most half of `kernel_size` on each side; default 0.
+        As numbers, at most half of `kernel_size`, as in torch. As pairs or a word, anything that
+        leaves every window a cell of `x`. Default 0.
     dilation : int or one int per axis
     ceil_mode : bool
         Round the size up: a last window that starts in `x` or its left padding may hang over.
@@ -90,12 +106,14 @@ def max_pool(
     (array([[[3.]]]), array([[[0]]]))
     """
     window, out = _check_max("max_pool", x, kernel_size, stride, padding, dilation, ceil_mode)
+    check_flags("max_pool", return_indices=return_indices)
     if not return_indices and not is_recording(x):
-        return _maxima(x, window, out)
+        return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
     cells = _winners(x, window, out)
     return (gather(x, cells), cells) if return_indices else gather(x, cells)
 
 
+@ieee
 def max_pool_backward(
     grad_output: Array,
     x: Array,
@@ -142,19 +160,21 @@ def max_pool_backward(
     return put_back(grad_output, _winners(x, window, out), x)
 
 
+@ieee
 def avg_pool(
     x: Array,
     kernel_size: IntOrInts,
     *,
     stride: IntOrInts | None = None,
     padding: Padding = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
     r"""Average every window.
 
-    .. math:: y_{b,c,u,v} = \frac{1}{m_{u,v}} \sum_{i,j} x_{b,\,c,\;us+i-p,\;vs+j-p}
+    .. math:: y_{b,c,u,v} = \frac{1}{m_{u,v}} \sum_{i,j} x_{b,\,c,\;us+id-p,\;vs+jd-p}
 
     with zeros outside `x`, and :math:`m` the number of cells that count.
 
@@ -162,7 +182,7 @@ def avg_pool(
     ----------
     x : array (B, C, *spatial)
         With the batch axis; floating point, or int64, whose averages are cut off towards zero.
-    kernel_size, stride, padding, ceil_mode
+    kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`.
     count_include_pad : bool
         True: cells in the padding count. What hangs over beyond the padding never does.
@@ -181,8 +201,9 @@ def avg_pool(
     Notes
     -----
     ``sum(kernel_size)`` additions an output, about. float16 and bfloat16 are summed in float32.
-    Same results as ``torch.nn.functional.avg_pool1d``, ``avg_pool2d`` and ``avg_pool3d``. Without
-    padding it is a depthwise convolution with a kernel of equal weights.
+    Same results as ``torch.nn.functional.avg_pool1d``, ``avg_pool2d`` and ``avg_pool3d``, which
+    have no dilation; ONNX's AveragePool has. Without padding it is a depthwise convolution with a
+    kernel of equal weights.
     Book: "Max, average, global".
 
     Examples
@@ -195,13 +216,15 @@ def avg_pool(
     """
     where = "avg_pool"
     check_input(where, x, "float64 float32 float16 bfloat16 int64")
-    window, out = _check_window(where, x, kernel_size, stride, padding, 1, ceil_mode)
+    check_flags(where, count_include_pad=count_include_pad)
+    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     total = _sums(cast(x, accumulator(x)), window, out)
     count = override or _counts(total, x, window, count_include_pad)
     return cast(_divide(total, count), x.dtype)
 
 
+@ieee
 def avg_pool_backward(
     grad_output: Array,
     x: Array,
@@ -209,6 +232,7 @@ def avg_pool_backward(
     *,
     stride: IntOrInts | None = None,
     padding: Padding = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -220,7 +244,7 @@ def avg_pool_backward(
     Parameters
     ----------
     grad_output : array (B, C, *out)
-    x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    x, kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override
         As for `avg_pool`; of `x`, floating point, only the shape matters.
 
     Returns
@@ -244,7 +268,8 @@ def avg_pool_backward(
     """
     where = "avg_pool_backward"
     check_input(where, x, FLOATS)
-    window, out = _check_window(where, x, kernel_size, stride, padding, 1, ceil_mode)
+    check_flags(where, count_include_pad=count_include_pad)
+    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     check_gradient(where, grad_output, x, out)
     grad = cast(grad_output, accumulator(x))
@@ -252,17 +277,22 @@ def avg_pool_backward(
     return cast(_spread(share, window, tuple(x.shape[2:])), x.dtype)
 
 
+@ieee
 def lp_pool(
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
     *,
     stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
 ) -> Array:
     r"""Power-average pooling: from the sum (p = 1) to the largest magnitude (p = ∞).
 
-    .. math:: y_{b,c,u,v} = \Big(\sum_{i,j} x_{b,\,c,\;us+i,\;vs+j}^{\,p}\Big)^{1/p}
+    .. math:: y_{b,c,u,v} = \Big(\sum_{i,j} x_{b,\,c,\;us+id-q,\;vs+jd-q}^{\,p}\Big)^{1/p}
+
+    where padding, :math:`q` cells of it, adds nothing to the sum.
 
     Parameters
     ----------
@@ -270,7 +300,7 @@ def lp_pool(
         With the batch axis; floating point.
     norm_type : int or float
         The power p: not 0. ``math.inf`` takes the largest magnitude, ``-math.inf`` the least.
-    kernel_size, stride, ceil_mode
+    kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`.
 
     Returns
@@ -287,7 +317,8 @@ def lp_pool(
     The power is of the signed value, as in torch: with an odd p this is no norm, and where the sum
     is negative the root is NaN (p = 1 apart). For a window that hangs over in `ceil_mode`, torch
     scales the sum up to a full window, and so does this. float16 and bfloat16 are summed in
-    float32. Same results as ``torch.nn.functional.lp_pool1d``, ``lp_pool2d`` and ``lp_pool3d``.
+    float32. Same results as ``torch.nn.functional.lp_pool1d``, ``lp_pool2d`` and ``lp_pool3d``,
+    which have no padding and no dilation. ONNX's LpPool has both, and is this of ``abs(x)``.
     Book: "Max, average, global".
 
     Examples
@@ -296,14 +327,24 @@ def lp_pool(
     array([[[ 5., 10.]]])
     """
     where = "lp_pool"
-    window, out = _check_lp(where, x, norm_type, kernel_size, stride, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out, norm_type = _check_lp(where, x, norm_type, *options)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
-        return sign * max_pool(sign * abs(x), kernel_size, stride=stride, ceil_mode=ceil_mode)
+        largest = max_pool(
+            sign * abs(x),
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+        )
+        return cast(sign * largest, x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
     return cast(_root(total, 1 / norm_type, 0.0 if norm_type > 0 else math.inf), x.dtype)
 
 
+@ieee
 def lp_pool_backward(
     grad_output: Array,
     x: Array,
@@ -311,6 +352,8 @@ def lp_pool_backward(
     kernel_size: IntOrInts,
     *,
     stride: IntOrInts | None = None,
+    padding: Padding = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
 ) -> Array:
     r"""Gradient of `lp_pool` in its input.
@@ -323,7 +366,7 @@ def lp_pool_backward(
     Parameters
     ----------
     grad_output : array (B, C, *out)
-    x, norm_type, kernel_size, stride, ceil_mode
+    x, norm_type, kernel_size, stride, padding, dilation, ceil_mode
         As for `lp_pool`.
 
     Returns
@@ -347,7 +390,8 @@ def lp_pool_backward(
     array([[[ 3., -4.]]])
     """
     where = "lp_pool_backward"
-    window, out = _check_lp(where, x, norm_type, kernel_size, stride, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out, norm_type = _check_lp(where, x, norm_type, *options)
     check_gradient(where, grad_output, x, out)
     if math.isinf(norm_type):
         signed = math.copysign(1, norm_type) * abs(x)
@@ -355,8 +399,7 @@ def lp_pool_backward(
     total = _power_sums(x, norm_type, window, out)
     share = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
     share = share * _completion(share, x, window)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = cast(x, total.dtype) ** (norm_type - 1)
+    slope = cast(x, total.dtype) ** (norm_type - 1)
     return cast(slope * _spread(share, window, tuple(x.shape[2:])), x.dtype)
 
 
@@ -374,13 +417,15 @@ def first_maximum(taps: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
     xp = namespace(best)
     for value, at in pairs:
         better = (value > best) | (value != value) | (cell < 0)
-        best, cell = xp.where(better, value, best), xp.where(better, at, cell)
+        best = xp.maximum(best, value)
+        cell = cell + (at - cell) * better  # a choice without branches: where guesses wrong
     return best, cell
 
 
 def _winners(x: Array, window: Window, out: Ints) -> Array:
     """The flat position in `x` of every window's first maximum: (B, C, *out) of int64."""
     x = x.detach() if is_tensor(x) else x  # a position has no gradient
+    window = _within(window, tuple(x.shape[2:]), out)
     pairs = _read(window, tuple(x.shape[2:]), out)
     cells = cell_numbers(x)
     best, cell = _lowered(x, pairs), pad(cells + 1, pairs) - 1  # outside: the lowest value, cell -1
@@ -393,6 +438,7 @@ def _winners(x: Array, window: Window, out: Ints) -> Array:
 
 def _maxima(x: Array, window: Window, out: Ints) -> Array:
     """What `_winners` finds, when nobody asks where: one comparison a tap."""
+    window = _within(window, tuple(x.shape[2:]), out)
     best = _lowered(x, _read(window, tuple(x.shape[2:]), out))
     for axis in reversed(range(x.ndim - 2)):
         best = reduce(namespace(x).maximum, _taps(best, window, axis))
@@ -452,6 +498,7 @@ def in_memory(cells: Array, x: Array) -> Array:
 
 def _sums(x: Array, window: Window, out: Ints) -> Array:
     """The sum of every window, with zeros outside `x`."""
+    window = _within(window, tuple(x.shape[2:]), out)
     total = pad(x, _read(window, tuple(x.shape[2:]), out))
     for axis in range(x.ndim - 2):
         first, *rest = _taps(total, window, axis)
@@ -462,6 +509,7 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
 def _spread(grad: Array, window: Window, size: Ints) -> Array:
     """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
     lead, out = tuple(grad.shape[:2]), tuple(grad.shape[2:])
+    window = _within(window, size, out)
     pairs = _read(window, size, out)
     for axis, (n, pair) in enumerate(zip(size, pairs, strict=True)):
         one = _along(window, axis)
@@ -477,13 +525,22 @@ def _spread(grad: Array, window: Window, size: Ints) -> Array:
 def _counts(like: Array, x: Array, window: Window, include_pad: bool) -> Array:
     """How many cells count in each window: (*out), in the dtype of `like` (B, C, *out)."""
     per_axis = []
-    for n, o, kernel, s, (before, after) in zip(
-        x.shape[2:], like.shape[2:], window.kernel_size, window.stride, window.padding, strict=True
+    for n, o, kernel, s, d, (before, after) in zip(
+        x.shape[2:],
+        like.shape[2:],
+        window.kernel_size,
+        window.stride,
+        window.dilation,
+        window.padding,
+        strict=True,
     ):
         start = np.arange(o) * s - before
         least, most = (-before, n + after) if include_pad else (0, n)
-        per_axis.append(np.minimum(start + kernel, most) - np.maximum(start, least))
-    return as_array(reduce(np.multiply.outer, per_axis), like)
+        first = np.maximum(0, -((start - least) // d))  # of the taps that are at `least` or behind
+        stop = np.minimum(kernel, -((start - most) // d))
+        per_axis.append((stop - first).astype(float))
+    counts = reduce(np.multiply.outer, per_axis)  # of floats: a product of ints may wrap around
+    return as_array(np.minimum(counts, 2.0**62) if is_whole(like) else counts, like)
 
 
 def as_array(values: np.ndarray, like: Array) -> Array:
@@ -503,22 +560,20 @@ def _divide(total: Array, count: Array) -> Array:
 
 
 def _power_sums(x: Array, power: float, window: Window, out: Ints) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):  # 0 ** -1 is inf, (-1) ** 0.5 is NaN
-        total = _sums(cast(x, accumulator(x)) ** power, window, out)
+    total = _sums(cast(x, accumulator(x)) ** power, window, out)
     return total * _completion(total, x, window)
 
 
 def _completion(like: Array, x: Array, window: Window) -> Array:
     """What a window that hangs over is scaled by: its whole size over the cells it sees."""
-    return math.prod(window.kernel_size) / _counts(like, x, window, True)
+    return float(math.prod(window.kernel_size)) / _counts(like, x, window, True)
 
 
 def _root(total: Array, power: float, at_zero: float) -> Array:
     """``total ** power``, but a constant at 0: there the root's own gradient is infinite."""
     xp = namespace(total)
     safe = xp.where(total == 0, xp.ones_like(total), total)
-    with np.errstate(invalid="ignore"):
-        return xp.where(total == 0, xp.full_like(total, at_zero), safe**power)
+    return xp.where(total == 0, xp.full_like(total, at_zero), safe**power)
 
 
 # ---- windows, axis by axis ----
@@ -539,6 +594,22 @@ def _taps(x: Array, window: Window, axis: int) -> Iterator[Array]:
     view = windows(x, _along(window, axis))  # (B, C, *out, *kernel), kernel 1 but on `axis`
     view = view[(..., *(slice(None) if a == axis else 0 for a in range(x.ndim - 2)))]
     yield from namespace(x).moveaxis(view, -1, 0)
+
+
+def _within(window: Window, size: Ints, out: Ints) -> Window:
+    """`window` without its first and last taps, as far as they meet no input anywhere.
+
+    So a window far larger than the input costs no more than one as large as the input.
+    """
+    kernels, pairs = [], []
+    for n, o, kernel, s, d, (before, after) in zip(
+        size, out, window.kernel_size, window.stride, window.dilation, window.padding, strict=True
+    ):
+        first = max(0, -(((o - 1) * s - before) // d))  # the last window's first tap past the edge
+        last = min(kernel - 1, (before + n - 1) // d)  # the first window's last tap before the end
+        kernels.append(last - first + 1)
+        pairs.append((before - first * d, after))
+    return replace(window, kernel_size=tuple(kernels), padding=tuple(pairs))
 
 
 def _read(window: Window, size: Ints, out: Ints) -> Pairs:
@@ -595,18 +666,25 @@ def _check_window(
     ceil_mode: bool,
 ) -> tuple[Window, Ints]:
     """The checked window and how many of it there are."""
+    check_flags(where, ceil_mode=ceil_mode)
     steps = kernel_size if stride is None else stride
     size = tuple(x.shape[2:])
     window = make_window(where, kernel_size, steps, padding, dilation, len(size))
+    most = tuple(kernel // 2 for kernel in window.kernel_size) if _is_torchs(padding) else None
     for kernel, pair in zip(window.kernel_size, window.padding, strict=True):
-        if max(pair) > kernel // 2:
+        if most and max(pair) > kernel // 2:
             raise ValueError(
                 f"{where}: padding must be at most half of kernel_size, so that a window sees more "
                 f"than padding; got padding={max(pair)}, kernel_size={kernel}. "
-                f"Use padding <= {kernel // 2}."
+                f"Use padding <= {kernel // 2}. As (before, after) pairs it may be more."
             )
-    check_fits(where, window, size, ceil_mode)
-    return window, window.output_size(size, ceil_mode)
+    check_fits(where, window, size, ceil_mode, most=most)
+    out = window.output_size(size, ceil_mode)
+    _check_seen(where, window, size, out)
+    pairs = _read(_within(window, size, out), size, out)
+    lead, spread = x.shape[:2], [n + sum(pair) for n, pair in zip(size, pairs, strict=True)]
+    check_memory(where, x, the_padded_input=(*lead, *spread), the_output=(*lead, *out))
+    return window, out
 
 
 def _check_override(where: str, value: object) -> int | None:
@@ -615,8 +693,36 @@ def _check_override(where: str, value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{where}: divisor_override must be an int or None; got {value!r}.")
     if value == 0:
-        raise ValueError(f"{where}: divisor_override must not be 0; None counts the cells.")
-    return int(value)
+        raise ValueError(
+            f"{where}: divisor_override must not be 0; got divisor_override=0. "
+            f"None counts the cells."
+        )
+    return per_axis(where, "divisor_override", int(value), 1, least=-sys.maxsize)[0]
+
+
+def _is_torchs(padding: Padding) -> bool:
+    """True for numbers; torch has neither words nor pairs, so those need not keep its limit."""
+    values = padding if isinstance(padding, (tuple, list)) else [padding]
+    return not any(isinstance(value, (tuple, list, str)) for value in values)
+
+
+def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
+    """Raise for a window of nothing but padding: it has no maximum, and there is no average."""
+    for n, o, kernel, s, d, (before, after) in zip(
+        size, out, window.kernel_size, window.stride, window.dilation, window.padding, strict=True
+    ):
+        last = (o - 1) * s - before
+        # Of windows that start before the input, the first sees least, unless steps are so wide
+        # that a window passes over the input.
+        early = range(-before, min(0, last + 1), s)[: None if d > n else 1]
+        blind = [u for u in early if -(u // d) >= kernel or u % d >= n][:1]
+        if blind or last >= n:
+            start = blind[0] if blind else last
+            raise ValueError(
+                f"{where}: a window sees nothing but padding: it reads cells {start}, "
+                f"{start + d} and so on, the input has 0 to {n - 1}; got padding="
+                f"({before}, {after}), dilation={d}. Use less of either."
+            )
 
 
 def _check_max(
@@ -629,25 +735,7 @@ def _check_max(
     ceil_mode: bool,
 ) -> tuple[Window, Ints]:
     check_input(where, x)
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
-    # Only a window that starts before the input can step over it.
-    for n, o, kernel, s, d, (before, _) in zip(
-        x.shape[2:],
-        out,
-        window.kernel_size,
-        window.stride,
-        window.dilation,
-        window.padding,
-        strict=True,
-    ):
-        for start in range(-before, min(0, o * s - before), s):
-            cells = [start + t * d for t in range(kernel)]
-            if not any(0 <= cell < n for cell in cells):
-                raise ValueError(
-                    f"{where}: a window sees nothing but padding: it reads cells {cells}, the "
-                    f"input has 0 to {n - 1}. Use less padding or dilation."
-                )
-    return window, out
+    return _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def _check_lp(
@@ -656,10 +744,16 @@ def _check_lp(
     norm_type: float,
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
+    padding: Padding,
+    dilation: IntOrInts,
     ceil_mode: bool,
-) -> tuple[Window, Ints]:
+) -> tuple[Window, Ints, float]:
     check_input(where, x, FLOATS)
-    number = isinstance(norm_type, Real) and not isinstance(norm_type, bool)
-    if not number or norm_type == 0 or math.isnan(norm_type):
-        raise ValueError(f"{where}: norm_type must be a number other than 0; got {norm_type!r}.")
-    return _check_window(where, x, kernel_size, stride, 0, 1, ceil_mode)
+    power = as_number(where, "norm_type", norm_type)
+    if power == 0 or math.isnan(power):
+        raise ValueError(
+            f"{where}: norm_type must be a number other than 0, as 1/norm_type is taken; "
+            f"got norm_type={norm_type!r}."
+        )
+    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
+    return window, out, power

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, as_batch, cast, check_arrays, check_real, is_tensor, namespace, new, pad
-from .convolution import check_bias
+from ._arrays import (
+    Array,
+    as_batch,
+    cast,
+    check_arrays,
+    check_memory,
+    check_real,
+    ieee,
+    is_tensor,
+    namespace,
+    new,
+    pad,
+    step,
+)
+from .convolution import METHODS as CONV_METHODS
+from .convolution import backward_input, check_bias, choose, turn
 from .geometry import (
     IntOrInts,
     Ints,
     Padding,
     Window,
+    check_choice,
     check_fits,
     make_window,
     per_axis,
@@ -23,6 +39,7 @@ from .methods import im2col
 from .methods.im2col import COLUMN_BUDGET
 
 
+@ieee
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -64,7 +81,8 @@ def conv_transpose(
     method : "auto", "scatter", "zero_insertion", "matrix" or "native"
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed
-        matrix (small inputs only); torch's own kernel. "auto" is "scatter".
+        matrix (small inputs only); torch's own kernel. "auto" is "scatter", or a
+        convolution with the turned kernel where the stride is 1.
     budget : int
         Bytes of columns that "scatter" holds at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -99,8 +117,7 @@ def conv_transpose(
     )
     if bias is not None:
         check_bias(where, x, bias, layer.shape[1])
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(f"{where}: method must be one of {(*METHODS,)}; got method={method!r}.")
+    check_choice(where, "method", method, (*METHODS,))
     y = METHODS[method](layer, weight)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
@@ -108,6 +125,7 @@ def conv_transpose(
     return y if layer.batched else y[0]
 
 
+@ieee
 def conv_transpose_backward(
     grad_output: Array,
     x: Array,
@@ -172,7 +190,8 @@ def conv_transpose_backward(
         )
     grad = grad_output if layer.batched else grad_output[None]
     options = {"groups": layer.groups, "budget": layer.budget}
-    grad_x = im2col.forward(grad, weight, layer.window, **options)
+    method = choose(grad, weight, layer.window, layer.groups)
+    grad_x = CONV_METHODS[method](grad, weight, layer.window, **options)
     grad_weight = im2col.backward_weight(
         layer.x, grad, layer.window, tuple(weight.shape), **options
     )
@@ -229,7 +248,15 @@ def _check_layer(
     kernel = tuple(weight.shape[2:])
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
     shape = (images.shape[0], weight.shape[1] * groups, *out)
+    check_memory(where, x, the_output=shape)
     return _Layer(images, batched, window, shape, groups, budget)
+
+
+def _auto(layer: _Layer, weight: Array) -> Array:
+    """The gradient of a convolution in its input, by whatever is fastest there."""
+    return backward_input(
+        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+    )
 
 
 def _scatter(layer: _Layer, weight: Array) -> Array:
@@ -249,16 +276,8 @@ def _zero_insertion(layer: _Layer, weight: Array) -> Array:
     spread = pad(zero_insert(layer.x, window.stride), pairs)
     rank = len(window.stride)
     plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
-    turned = _turned(weight, layer.groups)
+    turned = turn(weight, layer.groups)
     return im2col.forward(spread, turned, plain, groups=layer.groups, budget=layer.budget)
-
-
-def _turned(weight: Array, groups: int) -> Array:
-    """(C, K/G, *kernel) to (K, C/G, *kernel), each kernel turned by 180 degrees."""
-    channels, seen, *kernel = weight.shape
-    grouped = weight.reshape(groups, channels // groups, seen, *kernel).swapaxes(1, 2)
-    flat = grouped.reshape(groups * seen, channels // groups, *kernel)
-    return namespace(weight).flip(flat, tuple(range(2, flat.ndim)))
 
 
 def _matrix(layer: _Layer, weight: Array) -> Array:
@@ -280,15 +299,15 @@ def _native(layer: _Layer, weight: Array) -> Array:
     functional = namespace(weight).nn.functional
     kernel = getattr(functional, f"conv_transpose{rank}d")
     window = layer.window
+    # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
+    steps = tuple(1 if n == 1 else s for n, s in zip(layer.x.shape[2:], window.stride, strict=True))
     # Behind, cells may be missing as well as over: make the whole output and cut it out.
-    whole = kernel(
-        layer.x, weight, stride=window.stride, dilation=window.dilation, groups=layer.groups
-    )
+    whole = kernel(layer.x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
     return pad(whole, tuple((-before, -after) for before, after in window.padding))
 
 
 METHODS = {
-    "auto": _scatter,
+    "auto": _auto,
     "scatter": _scatter,
     "zero_insertion": _zero_insertion,
     "matrix": _matrix,
@@ -307,6 +326,7 @@ def _explicit(weight: Array, window: Window, x_shape: Ints, groups: int) -> Arra
     return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
 
 
+@ieee
 def conv_matrix(
     weight: Array,
     input_size: IntOrInts,
@@ -366,6 +386,14 @@ def conv_matrix(
     size = per_axis(where, "input_size", input_size, weight.ndim - 2, least=1)
     window = make_window(where, tuple(weight.shape[2:]), stride, padding, dilation, len(size))
     check_fits(where, window, size)
+    rows, cells = math.prod(window.output_size(size)), math.prod(size)
+    channels = weight.shape[1] * groups
+    check_memory(
+        where,
+        weight,
+        the_matrix=(weight.shape[0] * rows, channels * cells),
+        the_basis=(channels * cells, channels * cells),
+    )
     matrix = _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
     return cast(matrix, weight.dtype)
 
@@ -405,8 +433,9 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     size = per_axis(where, "the size of x", tuple(x.shape[2:]), x.ndim - 2, least=1)
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
+    check_memory(where, x, the_output=(*x.shape[:2], *out))
     spread = new((*x.shape[:2], *out), x)
-    spread[(..., *(slice(None, None, s) for s in steps))] = x
+    spread[(..., *(step(s, o) for s, o in zip(steps, out, strict=True)))] = x
     return spread
 
 
@@ -455,6 +484,20 @@ def overlap_count(
     size = per_axis(where, "input_size", input_size, rank, least=1)
     kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
-    ones = np.ones((1, 1, *size), int)
-    taps = np.ones((1, 1, *kernel), int)
-    return _scatter(_Layer(ones, True, window, (1, 1, *out), 1, COLUMN_BUDGET), taps)[0, 0]
+    check_memory(where, np.zeros((), int), the_output=out)
+    options = zip(size, window.stride, kernel, window.dilation, window.padding, out, strict=True)
+    return reduce(np.multiply.outer, (_reached(*each) for each in options))
+
+
+def _reached(n: int, s: int, kernel: int, d: int, pair: tuple[int, int], out: int) -> Array:
+    """How many taps reach each output along one axis: tap t of input u reaches u*s + t*d - p.
+
+    Inputs and taps play one part. So the loop runs over the fewer of the two.
+    """
+    counts = np.zeros(out, int)
+    (few, jump), (many, apart) = sorted([(n, s), (kernel, d)])
+    for i in range(few):
+        first = i * jump - pair[0]
+        last = min(out, first + (many - 1) * apart + 1)
+        counts[first if first > 0 else first % apart : max(0, last) : apart] += 1
+    return counts

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
-from numbers import Real
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, check_arrays, is_whole, namespace, new
-from .geometry import IntOrInts, per_axis
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    check_arrays,
+    check_memory,
+    ieee,
+    is_whole,
+    namespace,
+    new,
+)
+from .geometry import IntOrInts, as_number, check_choice, per_axis
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -49,6 +59,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     where = "pixel_shuffle"
     r, rank = _check_factor(where, x, upscale_factor)
     batch, channels, *size = x.shape
+    check_memory(where, x, the_output=(batch, -(-channels // r**rank), *(n * r for n in size)))
     if channels % r**rank:
         raise ValueError(
             f"{where}: the channels must be a multiple of {r}**{rank} = {r**rank}, one for each "
@@ -110,6 +121,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     return y.reshape(batch, channels * r**rank, *(n // r for n in size))
 
 
+@ieee
 def resize(
     x: Array,
     *,
@@ -169,6 +181,7 @@ def resize(
     return cast(y, x.dtype)
 
 
+@ieee
 def resize_backward(
     grad_output: Array,
     x: Array,
@@ -231,9 +244,8 @@ def _gather(x: Array, rows: Rows, axis: int) -> Array:
     """Multiply one axis of `x` with its matrix: each output sums the cells that it reads."""
     lead = (slice(None),) * axis
     y = 0
-    with np.errstate(invalid="ignore"):  # 0 * inf at a cell's own centre is NaN, as in torch
-        for cells, weights in rows:
-            y = y + _column(weights, x, axis) * x[(*lead, cells.tolist())]
+    for cells, weights in rows:  # 0 * inf at a cell's own centre is NaN, as in torch
+        y = y + _column(weights, x, axis) * x[(*lead, cells.tolist())]
     return y
 
 
@@ -266,8 +278,7 @@ def _rows(
     mode: str,
 ) -> list[tuple[int, Rows]]:
     """The matrix of every spatial axis of `x`."""
-    if mode not in ("nearest", "linear"):
-        raise ValueError(f'{where}: mode must be "nearest" or "linear"; got mode={mode!r}.')
+    check_choice(where, "mode", mode, ("nearest", "linear"))
     if mode == "linear" and is_whole(x):
         raise TypeError(
             f'{where}: mode="linear" needs values between whole numbers; got dtype {x.dtype}. '
@@ -291,6 +302,10 @@ def _rows(
         raise ValueError(
             f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
         )
+    check_memory(where, x, the_output=(*x.shape[:2], *out))
+    check_memory(where, np.zeros(()), the_table_of_weights=(8, max(out)))
+    if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
+        return [(axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2)]
     make = _nearest if mode == "nearest" else _linear
     return [
         (axis, make(n, o, step))
@@ -302,8 +317,8 @@ def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
     values = (
         list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * rank
     )
-    numbers = [float(v) for v in values if isinstance(v, Real) and not isinstance(v, bool)]
-    if len(numbers) != rank or len(values) != rank or not all(0 < v < math.inf for v in numbers):
+    numbers = [as_number(where, "scale_factor", value) for value in values]
+    if len(numbers) != rank or not all(0 < v < sys.maxsize for v in numbers):
         raise ValueError(
             f"{where}: scale_factor must be a positive number or {rank} of them, one per axis; "
             f"got scale_factor={scale_factor!r}."

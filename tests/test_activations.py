@@ -184,6 +184,31 @@ def test_tails_keep_their_precision(xp):
     np.testing.assert_allclose(xp.call(activations.gelu, [-10.0]), [-10 * cdf], 1e-12)
 
 
+def test_the_normal_distribution_to_the_last_digits():
+    """From the series against Python's own erfc: on both sides, and where the tail ends."""
+    x = np.concatenate([np.linspace(-8, 8, 5001), np.linspace(-37, -8, 101), [np.inf, -np.inf]])
+    known = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in x])
+    near = abs(x) <= 8
+    share = activations.GELU["none"][0]
+    np.testing.assert_allclose(share(np, x)[near], known[near], rtol=2e-14)
+    np.testing.assert_allclose(share(np, x), known, rtol=3e-13)  # the rounding of x*x / 2 itself
+    small = x.astype(np.float32)
+    known = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in small.astype(float)])
+    ours = share(np, small)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, known, rtol=1e-6, atol=3e-7)
+    assert np.isnan(share(np, np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, 1.0, 2.5, -1.5, np.inf, -np.inf, np.nan])
+def test_leaky_relu_with_any_slope(torch, slope):
+    """As a choice between x and slope*x, for every slope and every x."""
+    ours = activations.leaky_relu(GRID, slope)
+    np.testing.assert_array_equal(
+        ours, theirs(torch, "leaky_relu", torch.tensor(GRID), {"negative_slope": slope})[0]
+    )
+
+
 # ---- oracle ----
 
 TOLERANCE = {  # rounding in the dtype, and torch's own cancellation in the tails
@@ -379,6 +404,61 @@ def test_strides_do_not_matter(xp, name, options):
         np.testing.assert_allclose(grad, known, rtol=1e-13, atol=1e-14)
 
 
+LAYOUTS = {
+    "C": lambda x: x,
+    "Fortran": np.asfortranarray,
+    "strided": lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
+    "reversed": lambda x: x[::-1, :, ::-1].copy()[::-1, :, ::-1],
+    "read-only": lambda x: np.broadcast_to(x, x.shape),
+    "other bytes": lambda x: x if x.itemsize == 2 else x.astype(x.dtype.newbyteorder()),
+    "unaligned": lambda x: np.frombuffer(b"0" + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
+}
+
+
+@cases
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_blocks_are_put_together(monkeypatch, name, options, layout, dtype):
+    """3 * 5 * 7 = 105 elements do not divide into blocks of 16: element by element is the same."""
+    monkeypatch.setattr(activations, "BLOCK", 16 * max(4, np.dtype(dtype).itemsize))
+    x = np.linspace(-9, 9, 105).reshape(3, 5, 7).astype(dtype)
+    x[1, 2, 3:6] = np.nan, np.inf, -np.inf
+    laid_out = LAYOUTS[layout](x)
+    np.testing.assert_array_equal(laid_out, x)
+    y, grad = forward(name)(laid_out, **options), backward(name)(laid_out, laid_out, **options)
+    assert y.shape == grad.shape == x.shape
+    assert y.dtype == grad.dtype == laid_out.dtype
+    rough = {"rtol": 8 * np.finfo(dtype).eps, "atol": 8 * np.finfo(dtype).tiny}
+    for at in np.ndindex(x.shape):
+        one = x[at].reshape(1)
+        np.testing.assert_allclose(y[at], forward(name)(one, **options)[0], **rough)
+        np.testing.assert_allclose(grad[at], backward(name)(one, one, **options)[0], **rough)
+
+
+@cases
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_one_block_of_any_layout(name, options, layout, dtype):
+    x = np.append(GRID, GRID[::-1]).astype(dtype).reshape(2, 1, 29)
+    laid_out = LAYOUTS[layout](x)
+    assert x.nbytes < activations.BLOCK
+    rough = {"rtol": 8 * np.finfo(dtype).eps, "atol": 8 * np.finfo(dtype).tiny}
+    y, known = forward(name)(laid_out, **options), forward(name)(x, **options)
+    assert (y.shape, y.dtype) == (x.shape, laid_out.dtype)
+    np.testing.assert_allclose(y, known, **rough)
+    grad, known = backward(name)(laid_out, laid_out, **options), backward(name)(x, x, **options)
+    assert (grad.shape, grad.dtype) == (x.shape, laid_out.dtype)
+    np.testing.assert_allclose(grad, known, **rough)
+
+
+@pytest.mark.parametrize("name", ["silu", "gelu"])
+def test_more_than_one_block(torch, name):
+    n = 3 * activations.BLOCK // 4 + 5
+    x = np.random.default_rng(0).normal(0, 4, n).astype(np.float32)
+    known = getattr(torch.nn.functional, name)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(forward(name)(x), known, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["relu", "relu6"])
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
 def test_integers_stay_integers(xp, name, dtype):
@@ -415,7 +495,49 @@ def test_memory_of_a_tensor_is_not_kept_twice(torch):
     assert pointwise_function() is pointwise_function()
 
 
+def test_large_integers_are_exact():
+    x = np.array([2**60 + 1, -(2**60) - 1, 3])  # float64 has 53 bits
+    assert activations.relu(x).tolist() == [2**60 + 1, 0, 3]
+    assert activations.relu6(x).tolist() == [6, 0, 3]
+
+
+def test_an_overflow_of_prelu_is_infinity():
+    x, slope, ones = np.array([-1e308]), np.array([100.0]), np.ones(1)
+    assert activations.prelu(x, slope).tolist() == [-np.inf]  # and no warning
+    grad_x, grad_slope = activations.prelu_backward(1e308 * ones, x, slope)
+    assert (grad_x.tolist(), grad_slope.tolist()) == ([np.inf], [-np.inf])
+
+
+def test_an_infinite_gradient_at_zero_is_nan_for_the_slope(torch):
+    x, weight = np.zeros(1), np.array([0.25])
+    _, ours = activations.prelu_backward(np.array([np.inf]), x, weight)
+    slope = torch.from_numpy(weight).requires_grad_()
+    torch.nn.functional.prelu(torch.from_numpy(x), slope).backward(torch.tensor([np.inf]).double())
+    np.testing.assert_array_equal(ours, slope.grad)  # 0 * inf
+    assert np.isnan(ours).all()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "prelu"])
+def test_the_documentation_says_which_numbers(name):
+    numbers = "real numbers" if name in ("relu", "relu6") else "floating-point numbers"
+    text = inspect.getdoc(forward(name))
+    if name != "prelu":  # written out
+        assert f"x : array\n    Of any shape; {numbers}.\n" in text
+        assert f"`x` is not an array of {numbers}, or an option is no number." in text
+    assert len(re.findall("^Parameters$|^Returns$|^Raises$|^Notes$|^Examples$", text, re.M)) == 5
+
+
 # ---- contract: what is refused ----
+
+
+def test_complex_tensors_are_refused(torch):
+    z = torch.zeros(2, dtype=torch.complex64)
+    words = "relu: x must hold real numbers; got dtype torch.complex64. Convert it, e.g. x.real."
+    with pytest.raises(TypeError, match=re.escape(words)):
+        activations.relu(z)
+    with pytest.raises(TypeError, match=r"^silu_backward: .* got dtype torch\.complex64\."):
+        activations.silu_backward(z, z)
+
 
 ONES = np.ones(2)
 REFUSED = [
@@ -458,6 +580,10 @@ REFUSED = [
     ("softplus", (ONES,), {"beta": 0}, ValueError, "softplus: beta must not be 0, as it divides;"),
     ("softplus", (ONES,), {"threshold": "20"}, TypeError,
      "softplus: threshold must be a number; got threshold='20'."),
+    ("softplus_backward", (ONES, ONES), {"beta": 0}, ValueError,
+     "softplus_backward: beta must not be 0, as it divides; got beta=0."),
+    ("softplus_backward", (ONES, ONES), {"threshold": "20"}, TypeError,
+     "softplus_backward: threshold must be a number; got threshold='20'."),
     ("elu", (ONES, True), {}, TypeError, "elu: alpha must be a number; got alpha=True."),
     ("leaky_relu", (ONES, None), {}, TypeError,
      "leaky_relu: negative_slope must be a number; got negative_slope=None."),
@@ -497,3 +623,13 @@ def test_docstrings_are_complete(name):
         assert sections == ["Parameters", "Returns", "Raises", "Notes", "Examples"]
         assert "Book: " in text
         assert max(map(len, text.splitlines())) <= 100
+
+
+def test_without_docstrings_there_is_nothing_to_complete():
+    """``python -OO`` drops them."""
+
+    def bare_backward(grad_output, x):
+        return grad_output
+
+    assert activations._documented_backward(bare_backward) is bare_backward
+    assert bare_backward.__doc__ is None

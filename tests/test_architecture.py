@@ -26,8 +26,9 @@ ALL = LIBRARY | {
 MAY_IMPORT = {
     "geometry": set(),
     "_arrays": {"geometry"},
+    "_threads": set(),
     "lowering": CORE,
-    "methods": CORE | {"lowering", "methods"},
+    "methods": CORE | {"_threads", "lowering", "methods"},
     "convolution": LIBRARY - {"convolution"},
     "groups": LIBRARY,
     "transpose": LIBRARY,
@@ -41,7 +42,7 @@ MAY_IMPORT = {
     "labs": ALL | {"plot", "labs"},
     "__init__": ALL,  # the public names: never plot or labs
 }
-EXTRAS = {"plot": {"matplotlib"}, "labs": {"anywidget", "traitlets"}}
+EXTRAS = {"_threads": {"threadpoolctl"}, "plot": {"matplotlib"}, "labs": {"anywidget", "traitlets"}}
 
 # The public names, with their parameters: those of torch.nn.functional, options by name only.
 CONV = "stride=1, padding=0, dilation=1, groups=1, padding_mode='zeros'"
@@ -76,10 +77,12 @@ SIGNATURES = {
         "return_indices=False)"
     ),
     "avg_pool": (
-        "(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True, "
-        "divisor_override=None)"
+        "(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False, "
+        "count_include_pad=True, divisor_override=None)"
     ),
-    "lp_pool": "(x, norm_type, kernel_size, *, stride=None, ceil_mode=False)",
+    "lp_pool": (
+        "(x, norm_type, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False)"
+    ),
     "global_avg_pool": "(x)",
     "global_max_pool": "(x)",
     "adaptive_avg_pool": "(x, output_size)",
@@ -159,7 +162,7 @@ def test_the_table_itself_goes_one_way():
         assert may - {module} <= settled | ALL
         assert not may & {"plot", "labs"} or module == "labs"
         settled.add(module)
-    order = ["geometry", "_arrays", "lowering", "methods", "convolution", "groups"]
+    order = ["geometry", "_arrays", "_threads", "lowering", "methods", "convolution", "groups"]
     for i, module in enumerate(order):
         assert MAY_IMPORT[module] <= {*order[:i], "methods"}
 

@@ -311,3 +311,29 @@ def test_memory_mapped_files_are_read_where_they_lie(tmp_path):
     assert y.tolist() == [[[3, 5]]]  # 1 + 2, 2 + 3
     assert type(y) is np.ndarray
     assert type(cl.im2col(x, 1)) is np.ndarray
+
+
+def test_memory_that_is_not_kept_is_new_each_time():
+    """What autograd has seen is not written to again."""
+    kept, fresh = _arrays.Scratch(np.zeros(1)), _arrays.Scratch(np.zeros(1), keep=False)
+    assert np.shares_memory(kept("tiles", (2, 3)), kept("tiles", (3,)))
+    assert not np.shares_memory(fresh("tiles", (2, 3)), fresh("tiles", (2, 3)))
+    assert fresh.product("sums", np.eye(2), np.ones((2, 1))).tolist() == [[1], [1]]
+
+
+def test_a_thread_keeps_8_mib_under_a_name_at_most():
+    _arrays._THREAD.__dict__.clear()
+    scratch = _arrays.Scratch(np.zeros(1))
+    scratch("larger", (2**20 + 1,)), scratch("large", (2**20,))  # 8 bytes each
+    assert [*_arrays._THREAD.scratch] == ["large"]
+    again = _arrays.Scratch(np.zeros(1))
+    assert np.shares_memory(scratch("large", (2**20,)), again("large", (2**20,)))
+
+
+def test_numpys_error_state_is_left_alone_while_torch_compiles(torch, monkeypatch):
+    """Dynamo cannot look into it; the arithmetic is torch's, which does not warn."""
+    seen = _arrays.ieee(lambda: np.geterr()["invalid"])
+    with np.errstate(invalid="print"):
+        assert seen() == "ignore"
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+        assert seen() == "print"

@@ -117,10 +117,14 @@ def test_backward_is_torchs_autograd(xp, torch, g, budget):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-13, atol=1e-11)
 
 
-@given(g=geometries(), budget=st.sampled_from([1, 500, cl.COLUMN_BUDGET]))
-def test_autograd_through_conv_is_conv_backward(torch, g, budget):
+@given(
+    g=geometries(),
+    budget=st.sampled_from([1, 500, cl.COLUMN_BUDGET]),
+    method=st.sampled_from(["auto", "rows"]),
+)
+def test_autograd_through_conv_is_conv_backward(torch, g, budget, method):
     tensors = [torch.from_numpy(a).requires_grad_() for a in (g.x, g.weight, g.bias)]
-    y = cl.conv(*tensors, budget=budget, **g.options)
+    y = cl.conv(*tensors, budget=budget, method=method, **g.options)
     grads = torch.autograd.grad(y, tensors, torch.from_numpy(g.y))
     expected = cl.conv_backward(g.y, g.x, g.weight, **g.options)
     for ours, theirs in zip(grads, expected, strict=True):
@@ -132,6 +136,9 @@ SMOOTH = [
     ((2, 1, 5), (1, 1, 2), {"stride": 2, "dilation": 2, "budget": 1}),
     ((1, 1, 3, 3), (1, 1, 2, 2), {"padding": ((1, 0), (0, 1)), "padding_mode": "reflect"}),
     ((1, 1, 2, 2), (2, 1, 1, 1), {"method": "direct"}),
+    ((1, 2, 4, 4), (2, 1, 3, 2), {"method": "rows", "stride": (2, 1), "groups": 2}),
+    ((1, 1, 5, 4), (2, 1, 3, 3), {"method": "winograd", "padding": 1}),
+    ((1, 2, 6), (1, 2, 3), {"method": "fft", "stride": 2}),
     ((1, 2, 2, 2, 2), (1, 2, 2, 1, 2), {"padding": 1, "padding_mode": "circular"}),
 ]
 
@@ -372,8 +379,8 @@ REFUSED = [
     ((1, 1, 9), (1, 1, 3), {"groups": 0}, ValueError, "groups must be at least 1; got groups=0."),
     ((1, 1, 9), (1, 1, 3), {"groups": 1.0}, TypeError, "groups must be an int; got groups=1.0."),
     ((1, 1, 9), (1, 1, 3), {"padding_mode": "mirror"}, ValueError,
-     "padding_mode must be one of ('zeros', 'reflect', 'replicate', 'circular'); got 'mirror'."),
-    ((1, 1, 9), (1, 1, 3), {"padding_mode": None}, ValueError, "got None."),
+     "must be one of ('zeros', 'reflect', 'replicate', 'circular'); got padding_mode='mirror'."),
+    ((1, 1, 9), (1, 1, 3), {"padding_mode": None}, ValueError, "got padding_mode=None."),
     ((1, 1, 3), (1, 1, 1), {"padding": 3, "padding_mode": "reflect"}, ValueError,
      "padding must be less than the size; got padding 3 for size 3. Use padding <= 2 or "),
     ((1, 1, 3), (1, 1, 1), {"padding": 4, "padding_mode": "circular"}, ValueError,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import MODES, geometries, starts
 
 import convlib as cl
-from convlib.geometry import check_padding, make_window, source_index, tiles
+from convlib.geometry import Window, check_padding, make_window, source_index, tiles
 
 small = st.integers(1, 5)
 
@@ -51,6 +51,39 @@ def test_sizes_are_plain_ints():
     one = cl.output_size(np.int64(6), np.int32(3), stride=np.uint8(2))
     assert one == 2
     assert type(one) is int
+
+
+def test_a_window_by_hand():
+    window = make_window("f", 3, 2, 1, 2, 2)
+    assert window == Window((3, 3), (2, 2), (2, 2), ((1, 1), (1, 1)))  # zeros beyond the edge
+    assert window.mode == "zeros"
+
+
+def test_a_point_is_one_cell_at_every_step():
+    assert make_window("f", 1, 1, 0, 1, 2).is_point
+    assert not make_window("f", 2, 1, 0, 1, 2).is_point  # four cells
+    assert not make_window("f", 1, 2, 0, 1, 2).is_point  # passes cells over
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "stride", "padding", "dilation"])
+def test_what_no_index_can_reach_is_refused(name):
+    options = {"kernel_size": 1, name: 2**63}
+    words = f"output_size: {name} must be at most {2**63 - 1}; got {name}={2**63}."
+    with pytest.raises(ValueError, match=re.escape(words)):
+        cl.output_size(4, **options)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [  # the most that may be: half of the kernel, one less than the size, the size
+        lambda: cl.max_pool(np.ones((1, 1, 1)), 2),
+        lambda: cl.conv(np.ones((1, 1, 2)), np.ones((1, 1, 3)), padding_mode="reflect"),
+        lambda: cl.conv(np.ones((1, 1, 1)), np.ones((1, 1, 3)), padding_mode="circular"),
+    ],
+)
+def test_the_most_padding_is_a_repair_too(call):
+    with pytest.raises(ValueError, match=r"Use padding >= 1"):
+        call()
 
 
 def test_an_odd_surplus_of_same_padding_goes_after():

@@ -9,6 +9,9 @@ from hypothesis import given
 from strategies import geometries, whole
 
 import convlib as cl
+from convlib._arrays import Scratch
+from convlib.geometry import make_window
+from convlib.lowering import to_columns
 
 # ---- by hand ----
 
@@ -127,6 +130,23 @@ def test_autograd_of_each_is_the_other(torch):
 
 
 # ---- contract ----
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 1), (2, 2), (1, 2)])
+def test_columns_are_laid_out_where_the_last_ones_were(kernel, stride):
+    x, window = whole(1, 2, 6), make_window("f", kernel, stride, 0, 1, 1)
+    kept = Scratch(x)
+    columns = to_columns(x, window, 1, kept)
+    assert np.shares_memory(columns, to_columns(x, window, 1, kept))
+    for scratch in (Scratch(x, keep=False), None):
+        fresh = to_columns(x, window, 1, scratch)
+        assert not np.shares_memory(fresh, columns)
+        np.testing.assert_array_equal(fresh, columns)
+
+
+def test_columns_of_single_cells_are_the_input_itself():
+    x, window = whole(1, 2, 6), make_window("f", 1, 1, 0, 1, 1)
+    assert np.shares_memory(to_columns(x, window, 1, Scratch(x)), x)
 
 
 def test_a_window_of_one_cell_is_copied_too(xp):

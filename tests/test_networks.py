@@ -50,6 +50,7 @@ def test_pooling_multiplies_nothing_but_moves_bytes():
     assert (pool1.input_shape, pool1.output_shape) == ((1, 64, 224, 224), (1, 64, 112, 112))
     assert (pool1.parameters, pool1.multiply_adds, pool1.column_bytes) == (0, 0, 0)
     assert pool1.moved_bytes == 4 * 64 * (224 * 224 + 112 * 112)
+    assert (pool1.bias, pool1.norm, pool1.groups) == (False, False, 1)
 
 
 def test_a_mobilenet_pair_costs_one_over_k_plus_one_ninth():
@@ -67,6 +68,25 @@ def test_shortcuts_of_shufflenet_are_put_beside():
     # the first pointwise layer of all sees 24 channels, and has no groups
     assert layer("shufflenet-g3", "stage2_1.reduce").groups == 1
     assert layer("shufflenet-g3", "stage2_2.reduce").groups == 3
+
+
+def test_the_names_are_those_of_the_papers():
+    names = {name: [one.name for one in network(name).layers] for name in NETWORKS}
+    assert names["alexnet"] == names["alexnet-ungrouped"]
+    assert names["alexnet"] == (
+        "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8".split()
+    )
+    assert names["vgg16"][:7] == "conv1_1 conv1_2 pool1 conv2_1 conv2_2 pool2 conv3_1".split()
+    assert names["vgg16"][-5:] == "conv5_3 pool5 fc6 fc7 fc8".split()
+    unit = ["conv2_1.reduce", "conv2_1.3x3", "conv2_1.expand", "conv2_1.shortcut", "conv2_2.reduce"]
+    assert names["resnet50"][:7] == ["conv1", "pool1", *unit]
+    assert names["resnet50"][-3:] == ["conv5_3.expand", "pool5", "fc"]
+    assert names["mobilenet"][:3] == ["conv1", "conv2.depthwise", "conv2.pointwise"]
+    assert names["mobilenet"][-3:] == ["conv14.pointwise", "pool", "fc"]
+    assert names["mobilenet-full"][:2] == ["conv1", "conv2"]
+    unit = [f"stage2_1.{part}" for part in ("reduce", "depthwise", "expand", "shortcut")]
+    assert names["shufflenet-g3"][:6] == ["conv1", "pool1", *unit]
+    assert names["shufflenet-g3"][-3:] == ["stage4_4.expand", "pool", "fc"]
 
 
 # ---- published figures ----
@@ -291,9 +311,9 @@ def test_other_image_sizes():
         (["vgg16"], {"batch": 0}, ValueError, "network: batch must be at least 1; got batch=0."),
         (["vgg16"], {"batch": True}, TypeError, "network: batch must be an int; got batch=True."),
         (["vgg16"], {"input_size": 31}, ValueError,
-         "network: no window fits: the dilated kernel spans 1*(2 - 1) + 1 = 2, the padded input"),
+         "network: the image is too small for vgg16: after 17 layers it is (1, 1), less than the"),
         (["alexnet"], {"input_size": 9}, ValueError,
-         "the dilated kernel spans 1*(11 - 1) + 1 = 11, the padded input is 9 + 2*0 = 9."),
+         "after 0 layers it is (9, 9), less than the next window; got input_size=9. Use a larger"),
     ],
 )  # fmt: skip
 def test_network_refuses_with_the_numbers(arguments, options, error, words):

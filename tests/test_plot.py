@@ -1,7 +1,9 @@
 """The book's pictures: what is written in which cell, and which cells are marked."""
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -231,3 +233,13 @@ def test_tensors_are_drawn_too(torch):
     x, weight = torch.arange(9).reshape(3, 3), torch.arange(4).reshape(2, 2)
     fig = plot.lowering(x[None], weight[None, None])
     assert words(fig)[-6:-2] == ["19", "25", "37", "43"]
+
+
+def test_colours_are_those_of_the_pages_and_labs():
+    sheet = Path(plot.__file__).with_name("labs") / "static" / "tokens.css"
+    light = sheet.read_text(encoding="utf-8").partition("}")[0]
+    tokens = dict(re.findall(r"--cl-([a-z-]+): (#[0-9a-f]{6});", light))
+    for name in ("ink", "muted", "line", "surface", "paper", "input", "kernel", "output", "accent"):
+        assert getattr(plot, name.upper()).lower() == tokens[name]
+    for name in ("input", "kernel", "output"):
+        assert plot.SOFT[name].lower() == tokens[f"{name}-soft"]

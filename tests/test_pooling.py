@@ -464,6 +464,21 @@ def test_global_adaptive_and_whole_windows_agree(xp):
         np.testing.assert_allclose(call(xp, function, x, **options), expected, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_whole_grids_of_any_strides(dtype):
+    x = whole(3, 4, 7, 5).astype(dtype)
+    x[0, 1, 2, 3], x[1, 2, 0, 0], x[2, 3, 6, 4] = NAN, INF, -INF
+    for view in (x, x.transpose(1, 0, 3, 2), x[::-1, :, ::2, ::-1], np.asfortranarray(x)):
+        for ours, known in (
+            (adaptive.global_avg_pool, np.mean),
+            (adaptive.global_max_pool, np.amax),
+        ):
+            y = ours(view)
+            assert y.dtype == dtype
+            expected = known(view.astype(float), axis=(2, 3), keepdims=True)
+            np.testing.assert_allclose(y, expected, rtol=1e-3 if dtype == "float16" else 1e-6)
+
+
 def test_four_axes(xp):
     x = whole(1, 2, 2, 2, 4, 2)
     y = call(xp, pooling.max_pool, x, kernel_size=2)
@@ -596,6 +611,24 @@ def test_padding_by_pairs_and_by_name(xp):
     np.testing.assert_array_equal(same, one_sided)
 
 
+def test_unpooling_padded_to_the_same_size_keeps_it(xp):
+    x, cells = np.array([[[5.0, 7.0, 9.0]]]), np.array([[[0, 2, 1]]])
+    y = adaptive.max_unpool(xp.asarray(x), xp.asarray(cells), 3, stride=1, padding="same")
+    assert xp.numpy(y).tolist() == [[[5, 9, 7]]]
+
+
+def test_cells_are_numbered_where_the_input_is(torch):
+    x = torch.zeros(1, 1, 2, 3, device="meta")
+    cells = pooling.cell_numbers(x)
+    assert (cells.device, cells.shape) == (x.device, (1, 1, 2, 3))
+
+
+def test_the_average_of_large_integers_is_exact(xp):
+    # (2**60 + 1 + 2**60 + 3) / 2: float64 has 53 bits
+    y = call(xp, pooling.avg_pool, np.array([[[2**60 + 1, 2**60 + 3]]]), kernel_size=2)
+    assert y.tolist() == [[[2**60 + 2]]]
+
+
 X = np.zeros((1, 2, 6, 6))
 Y, CELLS = np.zeros((1, 1, 2)), np.array([[[0, 3]]])
 REFUSED = [
@@ -619,10 +652,30 @@ REFUSED = [
         "got padding=2, kernel_size=3. Use padding <= 1.",
     ),
     (lambda: pooling.max_pool(X, 2, padding=2, dilation=3), ValueError, "at most half"),
+    (lambda: pooling.max_pool(X, 4, padding=3), ValueError, "Use padding <= 2."),
+    (
+        lambda: pooling.max_pool(X[..., :1, :1], 2, dilation=3),
+        ValueError,
+        "Use a kernel of 1 or a larger input.",  # padding of 2 would be more than half a kernel
+    ),
+    (lambda: pooling.max_pool(X, 2, return_indices=1), TypeError, "return_indices must be True"),
+    (lambda: pooling.max_pool(X, 2, ceil_mode=1), TypeError, "ceil_mode must be True or False"),
+    (lambda: pooling.avg_pool(X, 2, ceil_mode=0), TypeError, "ceil_mode must be True or False"),
+    (
+        lambda: pooling.avg_pool(X, 2, count_include_pad=0),
+        TypeError,
+        "count_include_pad must be True or False",
+    ),
+    (lambda: pooling.lp_pool(X, 2, 2, ceil_mode=None), TypeError, "ceil_mode must be True"),
+    (
+        lambda: adaptive.adaptive_max_pool(X, 2, return_indices=1),
+        TypeError,
+        "return_indices must be True or False",
+    ),
     (
         lambda: pooling.max_pool(X[..., :2], 2, padding=(0, 1), dilation=(1, 3)),
         ValueError,
-        "a window sees nothing but padding: it reads cells [-1, 2], the input has 0 to 1.",
+        "a window sees nothing but padding: it reads cells -1, 2 and so on, the input has 0 to 1",
     ),
     (lambda: pooling.max_pool_backward(X, X, 2), ValueError, "the output, (1, 2, 3, 3); got"),
     (lambda: pooling.max_pool_backward(X.astype("f"), X, 2), TypeError, "must have one dtype"),
@@ -636,7 +689,7 @@ REFUSED = [
     (lambda: pooling.avg_pool(X, 2, divisor_override=0), ValueError, "must not be 0"),
     (lambda: pooling.avg_pool(X, 2, divisor_override=2.5), TypeError, "must be an int or None"),
     (lambda: pooling.lp_pool(X, 0, 2), ValueError, "norm_type must be a number other than 0"),
-    (lambda: pooling.lp_pool(X, "2", 2), ValueError, "norm_type must be a number"),
+    (lambda: pooling.lp_pool(X, "2", 2), TypeError, "norm_type must be a number"),
     (lambda: pooling.lp_pool(X.astype(int), 2, 2), TypeError, "got int64"),
     (lambda: adaptive.adaptive_avg_pool(X, (2,)), ValueError, "2 ints, one per axis"),
     (lambda: adaptive.adaptive_avg_pool(X, 0), ValueError, "output_size must be at least 1"),
@@ -665,6 +718,8 @@ def test_what_is_refused(attempt, error, message):
 def test_libraries_are_not_mixed(torch):
     with pytest.raises(TypeError, match="max_unpool: x and indices must be of one library"):
         adaptive.max_unpool(Y, torch.from_numpy(CELLS), 2)
+    with pytest.raises(TypeError, match="max_unpool: x and indices must be of one library"):
+        adaptive.max_unpool(torch.from_numpy(Y), torch.from_numpy(CELLS).to("meta"), 2)
     with pytest.raises(TypeError, match="cannot mix"):
         pooling.avg_pool_backward(torch.from_numpy(X), X, 2)
 

@@ -311,13 +311,16 @@ REFUSED = [
     ((1, 1, 3), {"size": 2.5}, TypeError, "size must be an int; got size=2.5."),
     ((1, 1, 3), {"size": (2, 2)}, ValueError, "size must be an int; got 2: size=(2, 2)."),
     ((1, 1, 3), {"size": 2, "mode": "bilinear"}, ValueError,
-     "mode must be \"nearest\" or \"linear\"; got mode='bilinear'."),
+     "mode must be one of ('nearest', 'linear'); got mode='bilinear'."),
     ((1, 1, 3), {"size": 2, "mode": None}, ValueError, "got mode=None."),
     ((1, 1, 3), {"scale_factor": 0.25}, ValueError,
      "nothing is left: (3,) times scale_factor=0.25 is (0,)."),
     *(((1, 1, 3), {"scale_factor": bad}, ValueError,
        f"must be a positive number or 1 of them, one per axis; got scale_factor={bad!r}.")
-      for bad in (0, -1, True, "2", math.inf, math.nan, (1, 2), (), [None])),
+      for bad in (0, -1, math.inf, math.nan, (1, 2), ())),
+    *(((1, 1, 3), {"scale_factor": bad}, TypeError,
+       f"scale_factor must be a number; got scale_factor={bad!r}.") for bad in (True, "2")),
+    ((1, 1, 3), {"scale_factor": [None]}, TypeError, "got scale_factor=None."),
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
         seen = x[:, first : first + channels]  # the group of kernel k
         for u in np.ndindex(*out):
             patch = tuple(
-                slice(i * s, i * s + span, d)
+                slice(i * s, i * s + span, min(d, span))
                 for i, s, span, d in zip(
                     u, window.stride, window.span, window.dilation, strict=True
                 )

@@ -10,8 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 
-from .._arrays import Array, accumulator, add_unpadded, cast, is_recording, new, pad
+from .._arrays import (
+    Array,
+    Scratch,
+    accumulator,
+    add_unpadded,
+    cast,
+    is_tensor,
+    keeps_scratch,
+    namespace,
+    new,
+    pad,
+)
+from .._threads import parts, share
 from ..geometry import Ints, Pairs, Window, tiles
 from ..lowering import from_columns, to_columns
 
@@ -22,38 +35,73 @@ Small enough to stay in a CPU's outer cache between the copy that writes the col
 product that reads them. A tile holds one output at least, whatever the budget.
 """
 
+Tile = tuple[tuple[slice, ...], Pairs]
+Part = tuple[slice, slice]
+
 WIDE = 64
 """Columns that make a good matrix product by themselves; narrower images share a tile."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
     """Columns, then one product: ``(G, K/G, R) @ (G, R, B*L)``, tile by tile."""
-    rows = _as_rows(weight, groups)
+    rows = as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
-    limit = _limit(x.shape, y.shape, window, rows, budget)
-    buffer = None if is_recording(x, weight) else _buffer(x.shape, y.shape, window, rows, limit)
-    for at, pairs in _tiles(x.shape, y.shape, window, limit):
-        slab = cast(pad(x[at[0]], pairs, window.mode), rows.dtype)
-        product = rows @ to_columns(slab, window, groups, buffer)  # (G, K/G, B*L)
-        batch, kernels, *box = y[at].shape
-        y[at] = product.reshape(kernels, batch, *box).swapaxes(0, 1)
+    shares = _shares(math.prod(y.shape) * rows.shape[2], x)
+    places = _tiles(x.shape, y.shape, window, _limit(x.shape, y.shape, window, rows, budget))
+    pieces = _group_parts(groups, shares if len(places) == 1 else 1)
+
+    def work(mine: Iterator[tuple[Tile, slice]]) -> None:
+        scratch = Scratch(rows, keep=keeps_scratch(x, weight))
+        for (at, pairs), some in mine:
+            slab = x[at[0], channels_of(some, x.shape[1] // groups)]
+            slab = pad(slab, pairs, window.mode, scratch)
+            count = some.stop - some.start
+            columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, R, B*L)
+            place = (at[0], channels_of(some, rows.shape[1]), *at[2:])
+            _multiply(rows[some], columns, y, place, scratch)
+
+    share(work, list(product(places, pieces)), shares)
     return y
+
+
+def _multiply(
+    rows: Array, columns: Array, y: Array, at: tuple[slice, ...], scratch: Scratch
+) -> None:
+    """Write ``rows @ columns`` (g, k, B*L) to its place in `y`, at once where that is one run."""
+    target = y[at]  # (B, g*k, *box)
+    if scratch.keep and target.shape[0] == 1 and target.shape[3:] == y.shape[3:]:
+        whole = target.reshape(*rows.shape[:2], columns.shape[-1])  # a view: rows of one image
+        namespace(y).matmul(rows, columns, out=whole)
+    else:
+        batch, kernels, *box = target.shape
+        sums = scratch.product("sums", rows, columns)
+        y[at] = sums.reshape(kernels, batch, *box).swapaxes(0, 1)
 
 
 def backward_input(
     grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
 ) -> Array:
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
-    rows = _as_rows(weight, groups)
-    grad_x = new(x_shape, rows)
-    limit = _limit(x_shape, grad.shape, window, rows, budget)
-    for at, pairs in _tiles(x_shape, grad.shape, window, limit):
-        batch, _, *out = grad[at].shape
-        columns = rows.swapaxes(1, 2) @ _grouped(grad[at], groups, rows.dtype)  # (G, R, B*L)
-        size = tuple(n + sum(pair) for n, pair in zip(x_shape[2:], pairs, strict=True))
-        slab = from_columns(columns, batch, tuple(out), size, window)
-        add_unpadded(grad_x[at[0]], slab, pairs, window.mode)
+    grad_x = new(x_shape, weight, accumulator(weight))
+    seen, grouped = weight.shape[1], _by_group(weight, groups)
+    limit = _limit(x_shape, grad.shape, window, as_rows(weight, groups), budget)
+    places = _tiles(x_shape, grad.shape, window, limit)
+
+    def work(mine: Iterator[Part]) -> None:
+        for some, channels in mine:
+            rows = grouped[some, :, channels]
+            rows = rows.reshape(*rows.shape[:2], math.prod(rows.shape[2:]))  # (g, K/G, r)
+            for at, pairs in places:
+                batch, _, *out = grad[at].shape
+                laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
+                size = tuple(n + sum(pair) for n, pair in zip(x_shape[2:], pairs, strict=True))
+                slab = from_columns(rows.swapaxes(1, 2) @ laid, batch, tuple(out), size, window)
+                target = grad_x[at[0], channels_of(some, seen, channels)]
+                add_unpadded(target, slab, pairs, window.mode)
+
+    shares = _shares(math.prod(grad.shape) * math.prod(weight.shape[1:]), grad)
+    share(work, _parts(groups, seen, shares), shares)
     return grad_x
 
 
@@ -61,17 +109,58 @@ def backward_weight(
     grad: Array, x: Array, window: Window, weight_shape: Ints, *, groups: int, budget: int
 ) -> Array:
     """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
-    total = _as_rows(new(weight_shape, x), groups)
-    limit = _limit(x.shape, grad.shape, window, total, budget)
-    buffer = None if is_recording(grad, x) else _buffer(x.shape, grad.shape, window, total, limit)
-    for at, pairs in _tiles(x.shape, grad.shape, window, limit):
-        slab = cast(pad(x[at[0]], pairs, window.mode), total.dtype)
-        columns = to_columns(slab, window, groups, buffer)  # (G, R, B*L)
-        total = total + _grouped(grad[at], groups, total.dtype) @ columns.swapaxes(1, 2)
+    seen, rows = weight_shape[1], as_rows(new(weight_shape, x), groups)
+    limit = _limit(x.shape, grad.shape, window, rows, budget)
+    places = _tiles(x.shape, grad.shape, window, limit)
+    found: dict[Ints, Array] = {}
+
+    def work(mine: Iterator[Part]) -> None:
+        scratch = Scratch(rows, keep=keeps_scratch(grad, x))
+        for some, channels in mine:
+            count, total = some.stop - some.start, 0
+            for at, pairs in places:
+                slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
+                columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
+                laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
+                total = total + laid @ columns.swapaxes(1, 2)
+            found[some.start, channels.start] = total  # (g, K/G, r)
+
+    shares = _shares(math.prod(grad.shape) * rows.shape[2], grad)
+    share(work, _parts(groups, seen, shares), shares)
+    totals = [found[place] for place in sorted(found)]
+    total = namespace(x).concatenate(totals, axis=0 if groups > 1 else 2)
     return total.reshape(weight_shape)
 
 
-def _as_rows(weight: Array, groups: int) -> Array:
+def _shares(products: int, like: Array) -> int:
+    """Into how many parts the work is cut for threads; 0 for tensors, which have torch's own."""
+    return 0 if is_tensor(like) else parts(0, products)
+
+
+def _group_parts(groups: int, shares: int) -> list[slice]:
+    return [some for (some,) in tiles((groups,), -(-groups // max(1, shares)))]
+
+
+def _parts(groups: int, each: int, shares: int) -> list[Part]:
+    """Some groups, or some of the one group's channels, for each thread: none writes another's."""
+    if groups > 1:
+        return [(some, slice(0, each)) for some in _group_parts(groups, shares)]
+    return [(slice(0, 1), channels) for (channels,) in tiles((each,), -(-each // max(1, shares)))]
+
+
+def channels_of(some: slice, each: int, chosen: slice | None = None) -> slice:
+    """The channels of some groups; of a single group perhaps only those `chosen`."""
+    chosen = chosen or slice(0, each)
+    return slice(some.start * each + chosen.start, (some.stop - 1) * each + chosen.stop)
+
+
+def _by_group(weight: Array, groups: int) -> Array:
+    """(K, C/G, *kernel) as (G, K/G, C/G, *kernel), in the dtype of the sums."""
+    kernels = weight.shape[0] // groups
+    return cast(weight, accumulator(weight)).reshape(groups, kernels, *weight.shape[1:])
+
+
+def as_rows(weight: Array, groups: int) -> Array:
     """Each kernel flattened to a row, the kernels of a group together: (G, K/G, R)."""
     kernels, rows = weight.shape[0], math.prod(weight.shape[1:])
     return cast(weight, accumulator(weight)).reshape(groups, kernels // groups, rows)
@@ -92,28 +181,18 @@ def _limit(
     limit = max(1, budget // (rows.dtype.itemsize * max(1, column, y_shape[1])))
     cells = math.prod(y_shape[2:])
     if window.is_point and cells >= WIDE:  # one image at most: its own memory is the columns
-        limit = min(limit, cells)
-    return limit
+        return min(limit, cells)
+    outputs = y_shape[0] * cells  # a tile for each thread, if that leaves a good product
+    shares = 1 if is_tensor(rows) else parts(column * outputs, math.prod(rows.shape) * outputs)
+    return min(limit, max(4 * WIDE, -(-outputs // shares)))
 
 
 def _tiles(
     x_shape: Sequence[int], y_shape: Sequence[int], window: Window, limit: int
-) -> Iterator[tuple[tuple[slice, ...], Pairs]]:
+) -> list[Tile]:
     """Where each tile stands in the output (batch, channels, *box), and how to pad for it."""
     batch, _, *out = y_shape
-    for images, *box in tiles((batch, *out), limit):
-        yield (images, slice(None), *box), window.reach(tuple(x_shape[2:]), box)
-
-
-def _buffer(
-    x_shape: Sequence[int], y_shape: Sequence[int], window: Window, rows: Array, limit: int
-) -> Array | None:
-    """Memory for the columns of the largest tile; None for a window of one cell.
-
-    There the reshape in `to_columns` copies only where several small images share a tile.
-    """
-    if window.is_point:
-        return None
-    batch, _, *out = y_shape
-    outputs = min(limit, batch * math.prod(out))
-    return new((x_shape[1] * math.prod(window.kernel_size) * outputs,), rows, fill=False)
+    return [
+        ((images, slice(None), *box), window.reach(tuple(x_shape[2:]), box))
+        for images, *box in tiles((batch, *out), limit)
+    ]

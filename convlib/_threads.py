@@ -1,0 +1,153 @@
+"""Work on tiles, in threads: NumPy's copies use one core each, and its BLAS is held to one as well.
+
+As many threads run as the BLAS would take by itself, so what limits it limits this too:
+``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``, ``MKL_NUM_THREADS``, ``threadpool_limits``. Asking
+the BLAS needs threadpoolctl; without it, one thread does the tiles and the BLAS does as it likes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache
+from threading import Condition
+from typing import Any
+
+
+def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], shares: int) -> None:
+    """Run ``work(iterator)`` so that all `items` get done: here, or in several threads at once.
+
+    All the threads draw from one iterator, and each has its `work` to itself: what that sets up
+    before its loop, a buffer say, serves all the items that fall to it. Which thread does an item
+    must not matter to the result. `shares` is what `parts` said, or 0 for tensors: torch has
+    threads of its own. A large piece of work that is one item is left to the BLAS's threads.
+    """
+    if not shares or count() < 2:
+        work(iter(items))
+    elif shares > 1 and len(items) == 1:
+        with _alone():
+            work(iter(items))
+    else:
+        with _one_blas_thread():  # for small work too: the same bits, whoever else computes
+            _spread(work, items, min(count(), len(items)))
+
+
+def _spread(work: Callable[[Iterator[Any]], None], items: Sequence[Any], threads: int) -> None:
+    shared = iter(items)  # a list's iterator hands out each item once, whoever asks
+    # A copy of the context each: NumPy keeps there what it does about overflow (`errstate`).
+    helpers = [_pool().submit(copy_context().run, _help, work, shared) for _ in range(threads - 1)]
+    try:
+        work(shared)
+    finally:
+        _finish(helpers)
+
+
+def _help(work: Callable[[Iterator[Any]], None], shared: Iterator[Any]) -> None:
+    with _HELD.lock:
+        _set_threads([1] * len(_blas()))  # some libraries keep a count for each thread
+    work(shared)
+
+
+def _finish(helpers: Sequence[Future[None]]) -> None:
+    """Wait for all that run, so that nobody writes on afterwards; then raise what they raised.
+
+    The items are all taken, so a helper that has not begun by now is not needed any more.
+    """
+    errors = [helper.exception() for helper in helpers if not helper.cancel()]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def parts(values: int, products: int) -> int:
+    """Into how many parts a piece of work is to be cut: one a thread, but none too small for it.
+
+    Waking a thread takes some 30 microseconds: as long as moving 2**17 values, or as 2**21
+    multiply-adds.
+    """
+    worth = values // 2**17 + products // 2**21
+    return max(1, min(count(), worth)) if worth > 1 else 1
+
+
+def count() -> int:
+    """Threads that the BLAS takes by itself."""
+    with _HELD.lock:
+        return _HELD.count or min((blas.num_threads for blas in _blas()), default=1)
+
+
+@cache
+def _blas() -> list[Any]:
+    """The BLAS libraries in this process, as threadpoolctl finds them."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _set_threads(counts: Sequence[int]) -> None:
+    """Give each BLAS its number of threads, from whatever thread this is."""
+    for blas, threads in zip(_blas(), counts, strict=True):
+        # threadpoolctl lets one thread alone set the count, and ignores the others.
+        release = getattr(blas, "clear_controlling_thread", lambda force: None)
+        release(force=True)
+        blas.set_num_threads(threads)
+        release(force=True)
+
+
+class _Held:
+    """How many calls hold the BLAS to one thread now, and how many threads it had before."""
+
+    def __init__(self) -> None:
+        self.lock, self.calls, self.count = Condition(), 0, 0
+        self.before: tuple[int, ...] = ()
+
+
+_HELD = _Held()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Hold the BLAS to one thread. The first to come holds it, the last to go lets go."""
+    with _HELD.lock:
+        if not _HELD.calls:
+            _HELD.before = tuple(blas.num_threads for blas in _blas())
+            _HELD.count = min(_HELD.before)
+            _set_threads([1] * len(_blas()))
+        _HELD.calls += 1
+    try:
+        yield
+    finally:
+        with _HELD.lock:
+            _HELD.calls -= 1
+            if not _HELD.calls:
+                _set_threads(_HELD.before)
+                _HELD.count = 0
+                _HELD.lock.notify_all()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Have the BLAS and its threads to oneself: wait for those who hold it, keep others out."""
+    with _HELD.lock:
+        _HELD.lock.wait_for(lambda: not _HELD.calls)
+        yield
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, "convlib")
+
+
+def _after_fork() -> None:
+    """A forked child has none of its parent's threads, and a lock may be held for ever."""
+    global _HELD
+    _pool.cache_clear()
+    _HELD = _Held()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,154 @@
+"""What Winograd's method and the FFT share: products of points instead of sums of products.
+
+Cut the outputs into tiles. Map each tile's inputs and each kernel to points, so that one product
+a point stands for the whole convolution of the tile; sum over the channels there, which is one
+matrix product a point; map the sums back. The two methods differ in their maps alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import product
+from typing import Any, Protocol
+
+import numpy as np
+
+from .._arrays import (
+    Array,
+    Scratch,
+    cast,
+    is_tensor,
+    join_tiles,
+    keeps_scratch,
+    namespace,
+    new,
+    pad,
+)
+from .._threads import parts, share
+from ..geometry import Ints, Window, tiles
+from . import im2col
+
+INNER = 2 * 2**20
+"""Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
+
+WEIGHT_BYTES = 4 * 2**20
+"""Bytes of mapped kernels held at once: what an outer cache keeps beside the tiles."""
+
+
+class Maps(Protocol):
+    """The maps of one method, for one kernel size. Tiles come as T side by side."""
+
+    step: Ints  # outputs of a tile, per axis
+    side: Ints  # inputs of a tile, per axis
+    bytes: int  # of the points of one tile of one channel
+    dtype: Any  # of the real numbers at both ends
+
+    def of_weight(self, weight: Array, scratch: Scratch) -> Array:
+        """From (G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
+
+    def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
+        """From an image (B, C, *cells), over which tiles slide, to their points (P, C, T)."""
+
+    def to_output(self, sums: Array, scratch: Scratch) -> Array:
+        """From the points (P, G*k*T) to the outputs of the tiles (G*k*T, *step)."""
+
+
+def forward(
+    maps: Maps, x: Array, weight: Array, window: Window, *, groups: int, budget: int
+) -> Array:
+    """The convolution of stride 1, block by block of tiles.
+
+    An input that is not finite, or so large that a map overflows, spoils all its tile. Then the
+    columns do it again, for NumPy; a tensor is left so: to look at it would make a GPU wait.
+    """
+    if x.shape[0] == 0:  # not every FFT takes nothing
+        return im2col.forward(x, weight, window, groups=groups, budget=budget)
+    out = window.output_size(tuple(x.shape[2:]))
+    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), x, maps.dtype, fill=False)
+    shares = 0 if is_tensor(x) else parts(0, math.prod(y.shape) * math.prod(weight.shape[1:]))
+    blocks = _blocks(maps, x, weight, out, budget, max(1, shares))
+    kernels = _kernel_blocks(maps, weight, groups, shares // len(blocks))
+    grouped = cast(weight, maps.dtype).reshape(*y.shape[1:3], *weight.shape[1:])
+    keep, finite = keeps_scratch(x, weight), [True]
+
+    def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
+        scratch, ready, mapped = Scratch(x, maps.dtype, keep=keep), None, None
+        for block, chosen in mine:
+            if block != ready:
+                points, ready = _of_block(maps, x, window, block, out, groups, scratch), block
+            if chosen != mapped:
+                kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
+            sums = scratch.product("sums", kernel, points)  # (P, G, k, T)
+            flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
+            cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
+            finite.append(is_tensor(x) or bool(np.isfinite(cells.sum())))
+            images, *box = _cells(maps, block)
+            place = y[(images, slice(None), chosen, *box)]
+            _place(cells, namespace(y).moveaxis(place, 0, 2), block, scratch)
+
+    # Overflow is silent here, for `finite` finds it.
+    with nullcontext() if is_tensor(x) else np.errstate(over="ignore", invalid="ignore"):
+        share(work, list(product(blocks, kernels)), shares)
+    if not all(finite):
+        return im2col.forward(x, weight, window, groups=groups, budget=budget)
+    return y.reshape(x.shape[0], weight.shape[0], *out)
+
+
+def _blocks(
+    maps: Maps, x: Array, weight: Array, out: Ints, budget: int, shares: int
+) -> list[tuple[slice, ...]]:
+    """Blocks of tiles, counted in tiles: (images, *box). Few tiles, yet enough for a product."""
+    counts = tuple(-(-o // m) for o, m in zip(out, maps.step, strict=True))
+    total = x.shape[0] * math.prod(counts)
+    tile = maps.bytes * (x.shape[1] + weight.shape[0])
+    inner = max(im2col.WIDE, min(INNER // tile, -(-total // shares)))
+    return list(tiles((x.shape[0], *counts), max(1, min(inner, budget // tile))))
+
+
+def _kernel_blocks(maps: Maps, weight: Array, groups: int, shares: int) -> list[slice]:
+    """Kernels of a group, cut so that their points fit `WEIGHT_BYTES` and each thread has some."""
+    kernels, kernel = weight.shape[0] // groups, groups * weight.shape[1] * maps.bytes
+    most = min(WEIGHT_BYTES // kernel, -(-kernels // max(1, shares)))
+    return [at for (at,) in tiles((kernels,), max(1, most))]
+
+
+def _cells(maps: Maps, block: tuple[slice, ...]) -> tuple[slice, ...]:
+    """The outputs of a block: (images, *cells)."""
+    images, *box = block
+    steps = zip(box, maps.step, strict=True)
+    return (images, *(slice(b.start * m, b.stop * m) for b, m in steps))
+
+
+def _of_block(
+    maps: Maps,
+    x: Array,
+    window: Window,
+    block: tuple[slice, ...],
+    out: Ints,
+    groups: int,
+    scratch: Scratch,
+) -> Array:
+    """The points of a block's inputs, (P, G, C/G, T): zeros where tiles stand over the edge."""
+    images, *cells = _cells(maps, block)
+    size = tuple(x.shape[2:])
+    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
+    reach = window.reach(tuple(x.shape[2:]), inside)
+    slab = pad(cast(x[images], maps.dtype), reach, window.mode, scratch)
+    slab = pad(slab, tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True)))
+    rank = len(cells)
+    tile = Window(maps.side, maps.step, (1,) * rank, ((0, 0),) * rank)
+    points = maps.of_input(slab, tile, scratch)
+    return points.reshape(len(points), groups, x.shape[1] // groups, points.shape[2])
+
+
+def _place(cells: Array, image: Array, block: tuple[slice, ...], scratch: Scratch) -> None:
+    """Write the outputs of a block's tiles to their `image` (G, k, B, *cells), none beyond it."""
+    counts, step = [at.stop - at.start for at in block[1:]], cells.shape[1:]
+    rank = len(step)
+    whole = (*image.shape[:3], *(n * m for n, m in zip(counts, step, strict=True)))
+    target = image if image.shape == whole else scratch("image", whole)
+    join_tiles(cells.reshape(*image.shape[:3], *counts, *step), target, rank)
+    if target is not image:
+        image[...] = target[(..., *(slice(0, n) for n in image.shape[3:]))]

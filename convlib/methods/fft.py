@@ -1,0 +1,98 @@
+"""Convolution by the fast Fourier transform: the cost of a kernel no longer grows with its size.
+
+A convolution is a product of spectra. Tiles overlap by the kernel's span less one, because the
+transform wraps around: the outputs that wrapped are thrown away ("overlap-save"). A tile of side t
+costs about ``log2(t)`` operations a cell, whatever the kernel.
+
+Source: Stockham, "High-speed convolution and correlation" (1966); Mathieu, Henaff and LeCun (2014).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from .._arrays import (
+    Array,
+    Scratch,
+    accumulator,
+    is_tensor,
+    is_whole,
+    namespace,
+    new,
+    step,
+    windows,
+)
+from ..geometry import Ints, Window
+from . import _points
+
+LEAST_SIDE = 16
+"""Cells of a tile along an axis, at least: below, most of a tile would wrap around."""
+
+
+class Maps:
+    """Spectra of real tiles: their points are complex, half as many and one."""
+
+    def __init__(self, window: Window, out: Ints, like: Array) -> None:
+        self.span, self.dilation = window.span, window.dilation
+        self.side = tuple(_side(n, o) for n, o in zip(self.span, out, strict=True))
+        self.step = tuple(t - n + 1 for t, n in zip(self.side, self.span, strict=True))
+        self.spectrum = (*self.side[:-1], self.side[-1] // 2 + 1)
+        self.dtype = accumulator(like)
+        self.bytes = 2 * self.dtype.itemsize * math.prod(self.spectrum)
+        self.axes = tuple(range(-len(out), 0))
+
+    def of_weight(self, weight: Array, scratch: Scratch) -> Array:
+        """(G, k, C/G, *kernel) to the points (P, G, k, C/G): conjugate, for nothing is flipped."""
+        spread = new((*weight.shape[:3], *self.side), weight)
+        cells = (slice(0, n, min(d, n)) for n, d in zip(self.span, self.dilation, strict=True))
+        spread[(..., *cells)] = weight
+        return self._points_first(self._fft(spread)).conj()
+
+    def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
+        """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
+        points = self._points_first(self._fft(windows(slab, tile)))  # (P, B, C, *n)
+        points = namespace(slab).moveaxis(points, 1, 2)
+        return points.reshape(*points.shape[:2], math.prod(points.shape[2:]))
+
+    def to_output(self, sums: Array, scratch: Scratch) -> Array:
+        """(P, G*k*T) to the outputs (G*k*T, *step)."""
+        spectra = sums.swapaxes(0, 1).reshape(sums.shape[1], *self.spectrum)
+        name = "dim" if is_tensor(sums) else "axes"
+        tiles = namespace(sums).fft.irfftn(spectra, s=self.side, **{name: self.axes})
+        return tiles[(..., *(slice(0, m) for m in self.step))]
+
+    def _fft(self, tiles: Array) -> Array:
+        return namespace(tiles).fft.rfftn(
+            tiles, **{"dim" if is_tensor(tiles) else "axes": self.axes}
+        )
+
+    def _points_first(self, spectra: Array) -> Array:
+        """(..., *spectrum) to (P, ...), in new memory."""
+        flat = spectra.reshape(*spectra.shape[: -len(self.side)], math.prod(self.spectrum))
+        first = namespace(flat).moveaxis(flat, -1, 0)
+        return first.contiguous() if is_tensor(first) else first.copy()
+
+
+def _side(span: int, out: int) -> int:
+    """A power of two: some four spans, so that little wraps, but no more than there is to do."""
+    most = 2 ** math.ceil(math.log2(span + out - 1)) if span + out > 2 else 2
+    return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
+
+
+def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+    """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
+    if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
+        raise ValueError(
+            f'conv: method="fft" takes real numbers that are not integers, for it rounds; got '
+            f'dtype {x.dtype}. Use method="auto".'
+        )
+    every = replace(window, stride=(1,) * len(window.stride))
+    out = window.output_size(tuple(x.shape[2:]))
+    maps = Maps(window, every.output_size(tuple(x.shape[2:])), x)
+    y = _points.forward(maps, x, weight, every, groups=groups, budget=budget)
+    if out == tuple(y.shape[2:]):
+        return y
+    kept = new((*y.shape[:2], *out), y, fill=False)
+    kept[...] = y[(..., *(step(s, n) for s, n in zip(window.stride, y.shape[2:], strict=True)))]
+    return kept

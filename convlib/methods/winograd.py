@@ -1,0 +1,123 @@
+"""Winograd's minimal filtering: small tiles, mapped so that a product of points is enough.
+
+A tile of ``m`` outputs per axis reads ``t = m + N - 1`` inputs. Directly that is ``m*N`` products;
+``t`` are enough, if inputs, kernels and products are each mapped by a small constant matrix:
+
+    y = A.T @ ((G @ w) * (B.T @ x))
+
+Over several axes the maps multiply (Kronecker products), and over channels the sum can be taken
+before the way back. So all the work is four matrix products. 3x3 kernels in tiles of 4x4 outputs:
+36 products for 16 outputs, 2.25 each instead of 9.
+
+Source: Winograd, "Arithmetic Complexity of Computations" (1980); Lavin and Gray (2016).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache, reduce
+from typing import Any
+
+import numpy as np
+
+from .._arrays import Array, Scratch, accumulator, is_tensor, is_whole, namespace
+from ..geometry import Ints, Window
+from ..lowering import columns_view, lay
+from . import _points
+
+POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
+"""Where the polynomials are evaluated, infinity apart. The further out, the worse the rounding."""
+
+
+@cache
+def transforms(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The matrices A.T (m, t), G (t, N) and B.T (t, t), after Toom and Cook.
+
+    Convolving is multiplying polynomials: evaluate both at t points, multiply there, interpolate.
+    Correlating is its adjoint in the longer factor, so the interpolation comes first, transposed.
+    Rows of B.T are Lagrange's polynomials; their denominators go to G, so B.T is of whole numbers.
+    """
+    count = outputs + taps - 2  # and one more point, infinity
+    points = np.array(POINTS[:count])
+    a = np.zeros((outputs, count + 1))
+    g = np.zeros((count + 1, taps))
+    b = np.zeros((count + 1, count + 1))
+    for i, point in enumerate(points):
+        others = np.delete(points, i)
+        a[:, i] = point ** np.arange(outputs)
+        g[i] = point ** np.arange(taps) / np.prod(point - others)
+        b[i, :count] = np.atleast_1d(np.poly(others))[::-1]
+    a[-1, count] = g[count, -1] = 1
+    b[count] = np.atleast_1d(np.poly(points))[::-1]
+    return a, g, b
+
+
+class Maps:
+    """The three matrices for all axes, beside the arrays they multiply."""
+
+    def __init__(self, kernel_size: Ints, like: Array, step: Ints | None = None) -> None:
+        side = 6 if len(kernel_size) < 3 else 4
+        self.step = step or tuple(side + 1 - n if n > 1 else 1 for n in kernel_size)
+        self.side = tuple(m + n - 1 for m, n in zip(self.step, kernel_size, strict=True))
+        self.dtype = accumulator(like)
+        self.bytes = math.prod(self.side) * self.dtype.itemsize
+        each = (transforms(m, n) for m, n in zip(self.step, kernel_size, strict=True))
+        self.output, self.weight, self.input = (
+            _beside(reduce(np.kron, one), like, self.dtype) for one in zip(*each, strict=True)
+        )  # (prod(m), P), (P, prod(N)), (P, P)
+
+    def of_weight(self, weight: Array, scratch: Scratch) -> Array:
+        """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
+        flat = weight.reshape(math.prod(weight.shape[:3]), self.weight.shape[1])
+        points = scratch.product("kernels", self.weight, flat.swapaxes(0, 1))
+        return points.reshape(len(points), *weight.shape[:3])
+
+    def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
+        """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
+        channels, rank = slab.shape[1], len(self.side)
+        view = columns_view(slab, tile)  # (C, *side, B, *n)
+        laid = scratch("tiles", (*self.side, channels, *view.shape[1 + rank :]))
+        lay(namespace(slab).moveaxis(laid, rank, 0), view, slab, tile, scratch)
+        flat = laid.reshape(len(self.input), math.prod(laid.shape[rank:]))
+        points = scratch.product("points", self.input, flat)
+        return points.reshape(len(points), channels, flat.shape[1] // channels)
+
+    def to_output(self, sums: Array, scratch: Scratch) -> Array:
+        """(P, G*k*T) to the outputs (G*k*T, *step)."""
+        cells = scratch.product("cells", sums.swapaxes(0, 1), self.output.swapaxes(0, 1))
+        return cells.reshape(len(cells), *self.step)
+
+
+def _beside(matrix: np.ndarray, like: Array, dtype: Any) -> Array:
+    """A NumPy matrix in the library, on the device and of the dtype asked for."""
+    if is_tensor(like):
+        return namespace(like).tensor(matrix.tolist(), dtype=dtype, device=like.device)
+    return matrix.astype(dtype)
+
+
+def suits(window: Window) -> bool:
+    """True where the method applies: neighbouring cells, and sides that a small tile can hold."""
+    most = 5 if len(window.stride) < 3 else 3
+    plain = math.prod(window.stride) == math.prod(window.dilation) == 1
+    return plain and max(window.kernel_size) <= most
+
+
+def forward(
+    x: Array,
+    weight: Array,
+    window: Window,
+    *,
+    groups: int,
+    budget: int,
+    step: Ints | None = None,
+) -> Array:
+    """Four matrix products a block of tiles. `step`: outputs of a tile, by default 4 for N = 3."""
+    if not suits(window) or is_whole(x):
+        raise ValueError(
+            f'conv: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
+            f"side (3 from three axes on) and no integers, for its maps divide; got "
+            f"stride={window.stride}, dilation={window.dilation}, kernel_size="
+            f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'
+        )
+    maps = Maps(window.kernel_size, x, step)
+    return _points.forward(maps, x, weight, window, groups=groups, budget=budget)
