@@ -1,127 +1,177 @@
-"""Time `convlib` beside torch on layers of well-known networks: ``make bench``.
+"""Time convlib beside its peers on every layer of five networks: ``make bench``.
 
-    python -m benchmarks                    all layers
-    python -m benchmarks --match 1x1        those with 1x1 in their name
-    python -m benchmarks --json out.json    the figures of every round, too
+    python -m benchmarks                       all layers, forward and backward, one thread
+    python -m benchmarks --match 1x1           those with 1x1 in their name
+    python -m benchmarks --quick               one small layer of each kind, one round
+    python -m benchmarks --blas SKYLAKEX       with these kernels of OpenBLAS
+    python -m benchmarks --full                the committed results: benchmarks/results/
 
-All run in one process, on the same threads, in turns: round by round each contender has its turn,
-so a slow moment of the machine meets all alike. The times are this machine's; the ratios travel.
+Ratios are to torch, round by round, all in one process on the same threads. The times are this
+machine's; the ratios travel.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import platform
-import statistics
+import subprocess
 import sys
-import time
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from threadpoolctl import threadpool_info, threadpool_limits
-from tqdm import tqdm
+from . import report
+from .layers import KINDS, choose
 
-import convlib as cl
-
-# name: x (B, C, H, W), weight (K, C/groups, N, N), options
-LAYERS = {
-    "AlexNet conv1 11x11/4": ((1, 3, 227, 227), (96, 3, 11, 11), {"stride": 4}),
-    "VGG-16 conv1_2 3x3": ((1, 64, 224, 224), (64, 64, 3, 3), {"padding": 1}),
-    "VGG-16 conv3_2 3x3": ((1, 256, 56, 56), (256, 256, 3, 3), {"padding": 1}),
-    "VGG-16 conv5_2 3x3": ((1, 512, 14, 14), (512, 512, 3, 3), {"padding": 1}),
-    "ResNet-50 stem 7x7/2": ((1, 3, 224, 224), (64, 3, 7, 7), {"stride": 2, "padding": 3}),
-    "ResNet-50 conv2 1x1": ((1, 64, 56, 56), (256, 64, 1, 1), {}),
-    "ResNet-50 conv3 3x3": ((1, 128, 28, 28), (128, 128, 3, 3), {"padding": 1}),
-    "ResNet-50 conv5 1x1": ((1, 2048, 7, 7), (512, 2048, 1, 1), {}),
-    "MobileNet depthwise 3x3": (
-        (1, 256, 28, 28),
-        (256, 1, 3, 3),
-        {"padding": 1, "groups": 256},
-    ),
-}
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+# After a parallel call, the threads of torch (OpenMP) and of OpenBLAS go on spinning, up to 25 ms,
+# on the cores that the next contender needs. Some 10 microseconds are enough within a call.
+SHORT_SPIN = {"GOMP_SPINCOUNT": "10000", "OPENBLAS_THREAD_TIMEOUT": "14"}
+# For the process that measures memory: every large block is mapped, and given back at once. None
+# waits, counted already, to be used again.
+MAPPED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
 
 
-def contenders(x_shape, weight_shape, options):
-    """Callables that compute one layer, by name; all on the same numbers."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(x_shape, dtype=np.float32)
-    weight = rng.standard_normal(weight_shape, dtype=np.float32)
-    x_t, weight_t = torch.from_numpy(x), torch.from_numpy(weight)
-    return {
-        "torch": lambda: F.conv2d(x_t, weight_t, **options),
-        "convlib (NumPy)": lambda: cl.conv(x, weight, **options),
-        "convlib (torch)": lambda: cl.conv(x_t, weight_t, **options),
-    }
-
-
-def measure(calls, rounds):
-    """Seconds a call, one figure for each contender and round, after one call to warm up."""
-    results = {name: np.asarray(call()) for name, call in calls.items()}
-    for name, y in results.items():  # a wrong answer has no speed
-        np.testing.assert_allclose(y, results["torch"], atol=2e-3, err_msg=name)
-    seconds = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def spread(seconds, base):
-    """Median, least and greatest of the ratios to `base`, round by round."""
-    ratios = sorted(a / b for a, b in zip(seconds, base, strict=True))
-    return f"{statistics.median(ratios):5.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-
-
-def machine(threads):
-    """What the figures depend on, as a dict."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-        "blas": [
-            f"{pool['internal_api']} {pool.get('architecture', '')}".strip()
-            for pool in threadpool_info()
-            if pool["user_api"] == "blas"
-        ],
-    }
-
-
-def main():
-    """Run the layers asked for and print a line for each."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__.split("\n")[0]
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, checked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--match", default="", help="only layers with this in their name")
+    add("--kind", action="append", default=[], help=f"only these: {', '.join(KINDS)}")
+    add("--batch", type=int, action="append", help="images at once; repeatable; default 1")
+    add("--threads", type=int, action="append", help="repeatable; default 1")
+    add("--rounds", type=int, help="default 7")
+    add("--quick", action="store_true", help="one layer of each kind, no peers, one round")
+    add("--forward", action="store_true", help="only forward")
+    add("--backward", action="store_true", help="only backward")
+    add(
+        "--peers",
+        choices=("all", "none"),
+        help="beside torch; default all there are; batches beyond 1: jax",
     )
-    parser.add_argument("--match", default="", help="only layers with this in their name")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the figures of every round here")
-    args = parser.parse_args()
-    chosen = {name: layer for name, layer in LAYERS.items() if args.match.lower() in name.lower()}
-    if not chosen or args.rounds < 1 or args.threads < 1:
-        sys.exit(f"No layer to run. Layers: {', '.join(LAYERS)}; rounds and threads from 1.")
-    torch.set_num_threads(args.threads)
-    report = {"machine": machine(args.threads), "seconds": {}}
-    print(*(f"{key}: {value}" for key, value in report["machine"].items()), sep="\n")
-    print("\nTime as a multiple of torch.conv2d's: median (least to greatest)\n")
-    print(f"{'layer':26}{'torch, ms':>10}  {'convlib (NumPy)':>22}  {'convlib (torch)':>22}")
-    with threadpool_limits(args.threads):
-        for name, layer in tqdm(chosen.items(), leave=False, disable=None):
-            seconds = measure(contenders(*layer), args.rounds)
-            report["seconds"][name] = seconds
-            base, *rest = seconds.values()
-            cells = "".join(f"{spread(s, base):>24}" for s in rest)
-            tqdm.write(f"{name:26}{1e3 * statistics.median(base):>10.1f}{cells}")
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    add("--blas", help="OPENBLAS_CORETYPE, such as SKYLAKEX; 'detected' removes the variable")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--full", action="store_true", help="batches 1 and 8, three settings, written to results/")
+    add("--json", type=Path, help="write the seconds of every round here")
+    add("--picture", type=Path, help="write the picture here, as SVG")
+    args = parser.parse_args(words)
+    _check(parser, args)
+    return args
+
+
+def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    args.rounds = args.rounds if args.rounds is not None else 1 if args.quick else 7
+    args.peers = args.peers or ("none" if args.quick else "all")
+    for name in ("batch", "threads", "rounds"):
+        value = getattr(args, name)
+        counts = value if isinstance(value, list) else [] if value is None else [value]
+        if any(n < 1 for n in counts):
+            parser.error(f"--{name} counts from 1; got {value}")
+    if args.full and (args.threads or args.blas):
+        parser.error("--full has threads and kernels of its own: leave --threads and --blas out")
+    if not choose(args.match, args.kind):
+        parser.error(f"no layer has {args.match!r} in its name; kinds: {', '.join(KINDS)}")
+
+
+def fitting_kernels() -> str:
+    """The kernels of OpenBLAS that fit this processor, where it might choose lesser ones."""
+    info = Path("/proc/cpuinfo")
+    wide = info.exists() and "avx512bw" in info.read_text()
+    return "SKYLAKEX" if wide else "detected"
+
+
+def settings(args: argparse.Namespace) -> list[tuple[str | None, int]]:
+    """Kernels and threads of each run; without kernels the environment stays as it is."""
+    if args.full and args.device == "cpu":
+        fitting, threads = fitting_kernels(), [1, 2] if (os.cpu_count() or 1) > 1 else [1]
+        if fitting == "detected" and "OPENBLAS_CORETYPE" not in os.environ:
+            threads.remove(1)  # the kernels as installed are those that fit
+        return [(None, 1), *((fitting, n) for n in threads)]
+    return [(args.blas, threads) for threads in args.threads or [1]]
+
+
+def make_plan(args: argparse.Namespace, blas: str | None, threads: int) -> dict[str, Any]:
+    """What a run measures, as JSON can say it."""
+    directions = [name for name in ("forward", "backward") if getattr(args, name)]
+    kernels = "as installed" if blas is None else f"kernels {blas}"
+    return {
+        "label": f"{kernels}, {threads} thread{'s' if threads > 1 else ''}",
+        "setting": "fitting" if blas == fitting_kernels() else "other" if blas else "as installed",
+        "blas": blas,
+        "threads": threads,
+        "batches": args.batch or ([1, 8] if args.full and not args.quick else [1]),
+        "directions": directions or ["forward", "backward"],
+        "match": args.match,
+        "kinds": args.kind,
+        "quick": args.quick,
+        "rounds": args.rounds,
+        "peers": args.peers,
+        "device": args.device,
+    }
+
+
+def environment(plan: dict[str, Any]) -> dict[str, str]:
+    """Variables that libraries read when they are loaded."""
+    variables = (
+        SHORT_SPIN | dict(os.environ) | {"NPROC": str(plan["threads"])}
+    )  # the threads of jax
+    if plan["blas"] == "detected":
+        variables.pop("OPENBLAS_CORETYPE", None)
+    elif plan["blas"]:
+        variables["OPENBLAS_CORETYPE"] = plan["blas"]
+    return variables
+
+
+@contextlib.contextmanager
+def few_cores(number: int) -> Iterator[None]:
+    """Processes started in here may use this many cores, whatever their libraries think."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[-number:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def child(module: str, plan: dict[str, Any], variables: dict[str, str]) -> Any:
+    """What a fresh process measures by a plan."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.json"
+        command = [sys.executable, "-m", f"benchmarks.{module}", json.dumps(plan), str(out)]
+        with few_cores(plan["threads"]):
+            subprocess.run(command, check=True, cwd=ROOT, env=variables)
+        return json.loads(out.read_text())
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, print, write; 1 where an answer of convlib was wrong, or failed to come."""
+    args = arguments(words)
+    runs = []
+    for blas, threads in settings(args):
+        plan = make_plan(args, blas, threads)
+        variables = environment(plan)
+        runs.append(child("measure", plan, variables))
+        runs[-1]["memory"] = child("memory", plan, variables | MAPPED)
+        print(report.text(runs[-1]), flush=True)
+    written = {"json": args.json, "svg": args.picture, "md": None}
+    if args.full:
+        RESULTS.mkdir(exist_ok=True)
+        base = RESULTS / report.file_name(runs[0])
+        written = {ending: written[ending] or base.with_suffix(f".{ending}") for ending in written}
+    report.write(runs, written)
+    parts = [each for run in runs for each in (*run["figures"], *run["memory"])]
+    wrong = [name for each in parts for name in each["refused"]]
+    return int(any(name.startswith("convlib") for name in wrong))
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as stopped:  # the child has said why
+        sys.exit(stopped.returncode)
