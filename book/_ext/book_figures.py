@@ -2,16 +2,21 @@
 
 Notebooks draw with the palette below (``convlib.plot``), in plain hex colours, so a figure
 looks right anywhere.  In the HTML pages each SVG, from a notebook or from a file, is set into
-the page, and each palette colour becomes a CSS variable of ``book/_static/tokens.css``.  Light
-and dark are then one figure.  Colours outside the palette, and photographs embedded as PNG,
-stay as they are.  A picture without alternative text is a warning, so ``-W`` fails.
+the page, and each palette colour becomes a CSS variable of ``convlib/labs/static/tokens.css``.
+Light and dark are then one figure.  Colours outside the palette stay as they are.  Photographs in
+an SVG become files beside the page, half as large and the same pixel for pixel, so that the text
+does not wait for them.  A picture without alternative text is a warning, so ``-W`` fails.
 """
 
+import base64
+import hashlib
+import io
 import re
 from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
@@ -51,6 +56,22 @@ def inlined(svg, prefix, alt):
     )  # fmt: skip
 
 
+def with_photograph_files(html, folder, address):
+    """Move the PNGs inside an SVG to files; `address` is the folder's, as seen from the page."""
+
+    def moved(match):
+        png = base64.b64decode(match[1])
+        name = f"{hashlib.sha256(png).hexdigest()[:16]}.webp"
+        if not (folder / name).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            webp = io.BytesIO()
+            Image.open(io.BytesIO(png)).save(webp, "webp", lossless=True)
+            (folder / name).write_bytes(webp.getvalue())
+        return f'href="{address}/{name}"'
+
+    return re.sub(r'xlink:href="data:image/png;base64,([^"]+)"', moved, html)
+
+
 class InlineFigures(SphinxPostTransform):
     """Runs after myst-nb has chosen among the formats of an output, before images are collected."""
 
@@ -67,6 +88,9 @@ class InlineFigures(SphinxPostTransform):
                 continue
             prefix = f"{nodes.make_id(self.env.docname.rsplit('/', 1)[-1])}-{number}-"
             html = inlined(path.read_text(encoding="utf-8"), prefix, alt)
+            folder = Path(self.app.outdir, "_images", "photographs")
+            up = "../" * self.env.docname.count("/")
+            html = with_photograph_files(html, folder, f"{up}_images/photographs")
             image.replace_self(nodes.raw("", html, format="html"))
 
 

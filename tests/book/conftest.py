@@ -1,9 +1,7 @@
-"""Fixtures for the page tests: the built book, a local server, one browser."""
+"""The page tests' fixtures: the built book, a local server, tabs of the browser that all share."""
 
 import functools
 import http.server
-import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -11,11 +9,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -42,26 +35,6 @@ def site(html):
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all page tests."""
-    required = os.environ.get("CI") or os.environ.get("CONVLIB_REQUIRE_BROWSER") == "1"
-    give_up = pytest.fail if required else pytest.skip
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        give_up(
-            "no Chromium here; get one with `apt install chromium`, or set CHROMIUM to its path"
-        )
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("playwright is not installed: `pip install playwright`")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,27 @@ window.probes = {
     return [`the page is ${width} px wide`, ...culprits.slice(0, 5)];
   },
 
+  // Blocks that lie on one another, what a scrolling box hides not counted.  Labs have their own test.
+  overlap() {
+    const blocks = "p, li, h1, h2, h3, h4, pre, td, th, figcaption, svg.cl-figure, summary, .tool, .katex-display";
+    const boxes = [...document.querySelectorAll(`main :is(${blocks}), .tools :is(${blocks})`)]
+      .filter((e) => !e.closest(".cl-lab") && e.checkVisibility())
+      .map((e) => [e, visibleBox(e)])
+      .filter(([, box]) => box.right - box.left > 0 && box.bottom - box.top > 0)
+      .sort(([, a], [, b]) => a.top - b.top);
+    const found = [];
+    boxes.forEach(([e, a], i) => {
+      for (const [f, b] of boxes.slice(i + 1)) {
+        if (b.top >= a.bottom - 2) break;
+        if (e.contains(f) || f.contains(e)) continue;
+        if (Math.min(a.right, b.right) - Math.max(a.left, b.left) <= 2) continue;
+        if (getComputedStyle(e).position === "sticky" || e.closest(".tools") !== f.closest(".tools")) continue;
+        found.push(`${e.textContent.trim().slice(0, 40)} / ${f.textContent.trim().slice(0, 40)}`);
+      }
+    });
+    return found;
+  },
+
   // Text of less than WCAG AA contrast: 4.5, or 3 where it is large.
   faint() {
     const skip = "svg, .katex-mathml, script, style, noscript, dialog, .headerlink";
@@ -46,6 +67,19 @@ window.probes = {
     return [...faint];
   },
 };
+
+// An element's box, cut to what the scrolling boxes around it show.
+function visibleBox(e) {
+  const box = e.getBoundingClientRect();
+  const cut = { left: box.left, right: box.right, top: box.top, bottom: box.bottom };
+  for (e = e.parentElement; e; e = e.parentElement) {
+    if (getComputedStyle(e).overflowX === "visible") continue;
+    const around = e.getBoundingClientRect();
+    cut.left = Math.max(cut.left, around.left);
+    cut.right = Math.min(cut.right, around.right);
+  }
+  return cut;
+}
 
 function textNodes(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
