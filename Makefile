@@ -1,4 +1,4 @@
-# `make` lists what there is. Needs Python 3.11 or newer; all else goes into a folder of its own.
+# `make` lists what there is. Needs Python 3.11.5 or newer; all else goes into a folder of its own.
 #
 #   make book PYTHON=python3.12     another Python
 #   make test PINNED=0              the newest versions that pyproject.toml allows, not the pins
@@ -11,7 +11,7 @@ WORKERS ?= 2
 
 ifeq ($(PINNED),1)
 VENV     ?= .venv
-PACKAGES  = -r requirements.txt
+PACKAGES  = --no-deps -r requirements.txt
 EDITABLE  = --no-deps --no-build-isolation -e .
 else
 VENV     ?= .venv-newest
@@ -30,19 +30,19 @@ NOTEBOOKS := $(shell find book -name '*.ipynb' -not -path '*/.*' 2>/dev/null)
 LIBRARY := $(shell find convlib -name '*.py' -o -name '*.js' -o -name '*.css' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint bench notebooks lock clean
+.PHONY: help book serve lab test test-deep lint bench notebooks repeatable mutants lock clean
 
 help:  ## this list
 	@echo "The convolution book. First time here: make book"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
 	  awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
 # ---- environment: made once, and again when the pins or the package's description change ----
 
-$(ENV): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "This needs Python 3.11 or newer, and '$(PYTHON)' is" \
+$(ENV): $(wildcard requirements*.txt) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' 2>/dev/null || { \
+	  echo "This needs Python 3.11.5 or newer, and '$(PYTHON)' is" \
 	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
 	    "Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV): 2 GB or more and some minutes, once."
@@ -50,6 +50,12 @@ $(ENV): requirements.txt pyproject.toml
 	  || $(PYTHON) -m venv --clear "$(VENV)" \
 	  || { echo "Could not make an environment; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	"$(BIN)/python" -m pip install $(PACKAGES)
+ifeq ($(PINNED),1)
+	@# To learn that pip finds no build without CUDA takes a second.
+	@"$(BIN)/python" -m pip install --no-deps -r requirements-torch-cpu.txt || { \
+	  echo "No torch without CUDA here: taking the index's, which is large on Linux."; \
+	  "$(BIN)/python" -m pip install --no-deps -r requirements-torch.txt; }
+endif
 	"$(BIN)/python" -m pip install $(EDITABLE)
 	"$(BIN)/python" -m pip check
 	@touch $@
@@ -92,6 +98,9 @@ notebooks: $(ENV)  ## run the notebooks and write their outputs into them (NB=fi
 test: book  ## build the book, then run every test, doctest, notebook and page check
 	"$(BIN)/python" -m pytest -n $(WORKERS) --dist=loadfile
 
+test-deep: $(ENV)  ## the laws and the hostile calls, with many more examples: minutes
+	HYPOTHESIS_PROFILE=deep "$(BIN)/python" -m pytest tests/laws -n $(WORKERS) --dist=worksteal
+
 lint: $(ENV)  ## style, formatting and types
 	"$(BIN)/python" -m ruff check .
 	"$(BIN)/python" -m ruff format --check .
@@ -102,19 +111,19 @@ bench: $(ENV)  ## measure convlib beside other libraries
 	@test -d benchmarks || { echo "There is no folder benchmarks/ yet."; exit 1; }
 	"$(BIN)/python" -m benchmarks
 
+mutants: $(ENV)  ## change the library in 400 places, one at a time: does a test notice?
+	"$(BIN)/python" -m tools.mutants
+
+repeatable: $(ENV)  ## build the book twice, offline and under unlike settings, and compare
+	"$(BIN)/python" -m tools.repeatable
+
 # ---- upkeep ----
 
-MARK = ---- transitive
-lock:  ## resolve requirements.txt anew from its upper part
+lock:  ## pin anew what requirements.in asks for, with hashes (UV=--upgrade: the newest)
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	sed '/$(MARK)/q' requirements.txt > .venv-lock/head.txt
-	.venv-lock/bin/python -m pip install -r .venv-lock/head.txt
-	.venv-lock/bin/python -m pip check
-	sed 's/ *[#;].*//; /^$$/d' .venv-lock/head.txt > .venv-lock/direct.txt
-	.venv-lock/bin/python -m pip freeze --all | sed 's/+[a-z0-9.]*$$//' \
-	  | grep -v '^pip==' | grep -vxFf .venv-lock/direct.txt > .venv-lock/tail.txt
-	cat .venv-lock/head.txt .venv-lock/tail.txt > requirements.txt
+	.venv-lock/bin/python -m pip install --quiet uv==0.13.9
+	.venv-lock/bin/python tools/lock.py $(UV)
 	rm -rf .venv-lock
 
 clean:  ## remove what was built; the environment stays (rm -r .venv removes that)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-# The same examples in every run. `HYPOTHESIS_PROFILE=deep` looks at many more of them.
+# The same examples in every run. `HYPOTHESIS_PROFILE=deep` looks at many more of them:
+# `make test-deep` does so for the laws and the hostile calls.
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("deep", derandomize=True, deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
