@@ -326,25 +326,36 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     return x
 
 
-def pad(x: Array, pairs: Pairs, mode: str = "zeros", scratch: Scratch | None = None) -> Array:
+def pad(
+    x: Array,
+    pairs: Pairs,
+    mode: str = "zeros",
+    scratch: Scratch | None = None,
+    *,
+    channels_last: bool = False,
+) -> Array:
     """Extend `x` (B, C, *spatial) by (before, after) cells per axis; a negative count crops.
 
     Gives `x` itself, or a view of it, where nothing is added. Else zeros, and `x` among them, in
-    new memory or in that of `scratch`.
+    new memory or in that of `scratch`. With `channels_last` the channels of a cell stand there
+    side by side, whether something is added or not; the shape is the same.
     """
     if mode != "zeros":
         for axis, pair in enumerate(pairs, start=2):
             x = _extend_axis(x, axis, pair, mode)
-        return x
+        pairs = ((0, 0),) * len(pairs)
     kept, placed = _overlap(x.shape[2:], pairs)
-    if all(before <= 0 and after <= 0 for before, after in pairs):
+    grows = any(before > 0 or after > 0 for before, after in pairs)
+    if not (grows or channels_last):
         return x[(..., *kept)]
     shape = (*x.shape[:2], *_padded_size(x.shape[2:], pairs))
-    if scratch is None:
-        padded = new(shape, x)
-    else:
-        padded = scratch("padded", shape, x.dtype)
+    if channels_last:
+        shape = (shape[0], *shape[2:], shape[1])
+    padded = scratch("padded", shape, x.dtype) if scratch else new(shape, x, fill=False)
+    if grows:
         padded[...] = 0
+    if channels_last:
+        padded = namespace(x).moveaxis(padded, -1, 1)
     padded[(..., *placed)] = x[(..., *kept)]
     return padded
 

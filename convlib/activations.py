@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from types import ModuleType
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from ._arrays import (
 )
 from .geometry import as_number, check_choice
 
-BLOCK = 112 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
+BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
@@ -49,9 +50,15 @@ def _clip(
     return z.clip(low, high, out=out)
 
 
-def _within_tail(xp: ModuleType, z: Array) -> Array:
-    """`z` clipped at -`TAIL`; NumPy asks first, which is cheaper, whether any is out there."""
-    return z if xp is np and z.min() >= -TAIL else _clip(xp, z, -TAIL, None)
+def _to_the_left_end(xp: ModuleType, formula: Formula, z: Array, out: Array = None) -> Array:
+    """``formula(xp, z)``, which has 0 * inf or inf / inf at -infinity, and its limit there.
+
+    NumPy says so when it meets one, and only then is `z` clipped at -`TAIL`: else nobody looks.
+    """
+    if xp is np:
+        with suppress(FloatingPointError), np.errstate(invalid="raise"):
+            return formula(xp, z, out=out)
+    return formula(xp, _clip(xp, z, -TAIL, None), out=out)
 
 
 def _choose(xp: ModuleType, condition: Array, yes: float, no: float, z: Array) -> Array:
@@ -186,7 +193,10 @@ def _hardswish_slope(xp: ModuleType, z: Array) -> Array:
 
 
 def _gated(xp: ModuleType, z: Array, gate: Gate, out: Array = None) -> Array:
-    return xp.multiply(_within_tail(xp, z), gate[0](xp, z, out=out), out=out)
+    def value(xp: ModuleType, z: Array, out: Array = None) -> Array:
+        return xp.multiply(z, gate[0](xp, z, out=out), out=out)
+
+    return _to_the_left_end(xp, value, z, out=out)
 
 
 def _gated_slope(xp: ModuleType, z: Array, gate: Gate) -> Array:
@@ -251,9 +261,13 @@ def _tanh_softplus_slope(xp: ModuleType, z: Array) -> Array:
     return (1 - _tanh_softplus(xp, z) ** 2) * _sigmoid(xp, z)
 
 
-def _silu(xp: ModuleType, z: Array, out: Array = None) -> Array:
+def _silu_value(xp: ModuleType, z: Array, out: Array = None) -> Array:
     e = xp.exp(xp.negative(z, out=out), out=out)  # z / (1 + e): a gated z in one step less
-    return xp.divide(_within_tail(xp, z), xp.add(e, 1, out=out), out=out)
+    return xp.divide(z, xp.add(e, 1, out=out), out=out)
+
+
+def _silu(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    return _to_the_left_end(xp, _silu_value, z, out=out)
 
 
 def _silu_slope(xp: ModuleType, z: Array) -> Array:
@@ -309,17 +323,26 @@ def _backward(where: str, grad: Array, x: Array, slope: Formula, **options: Any)
     return _in_blocks(chain, grad, x)
 
 
-@np.errstate(all="ignore")  # too large for the dtype is inf, too small is 0: no mishap
 def _in_blocks(formula: Formula, *arrays: Array, at_once: bool = False) -> Array:
     """``formula(*arrays)``, block by block: a new array like the first one.
 
     Half precision is computed in float32. What is one block, or `at_once`, needs no loop.
     """
     y, dtype = np.empty_like(arrays[0], subok=False), accumulator(arrays[0])
-    if (at_once or 0 < y.nbytes <= BLOCK) and dtype == y.dtype:
+    if at_once and dtype == y.dtype:
         _write(y, formula, arrays)
         return y
-    blocks: Any = np.nditer(  # type: ignore[call-overload]  # any strides; it casts, too
+    with np.errstate(all="ignore"):  # too large for the dtype is inf, too small is 0: no mishap
+        if 0 < y.nbytes <= BLOCK and dtype == y.dtype:
+            _write(y, formula, arrays)
+        else:
+            _write_in_blocks(y, formula, arrays, dtype)
+    return y
+
+
+def _write_in_blocks(y: Array, formula: Formula, arrays: Sequence[Array], dtype: Any) -> None:
+    """Block by block, of any strides; NumPy's iterator casts, too."""
+    blocks: Any = np.nditer(  # type: ignore[call-overload]
         [*arrays, y],
         flags=["external_loop", "buffered", "zerosize_ok"],
         op_flags=[*([["readonly"]] * len(arrays)), ["writeonly"]],
@@ -330,7 +353,6 @@ def _in_blocks(formula: Formula, *arrays: Array, at_once: bool = False) -> Array
     with blocks:
         for *block, result in blocks:
             _write(result, formula, block)
-    return y
 
 
 def _write(y: Array, formula: Formula, arrays: Sequence[Array]) -> None:

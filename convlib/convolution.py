@@ -29,13 +29,14 @@ from .geometry import (
     make_window,
     per_axis,
 )
-from .methods import direct, fft, im2col, native, rows, winograd
+from .methods import direct, fft, im2col, native, rows, taps, winograd
 from .methods.im2col import COLUMN_BUDGET
 
 METHODS = {
     "direct": direct.forward,
     "im2col": im2col.forward,
     "rows": rows.forward,
+    "taps": taps.forward,
     "winograd": winograd.forward,
     "fft": fft.forward,
     "native": native.forward,
@@ -48,7 +49,8 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     "winograd" where the products it saves outweigh its maps. They cost as much as the products of
     17 channels, in and out, and at a third of the speed; those of the kernels are worth it from
     some 32 tiles on. Only float32 in NumPy: there the result is looked at, and done again where an
-    input was not finite; and float64 keeps its last digits. "rows" for small kernels, wide rows.
+    input was not finite; and float64 keeps its last digits. "taps" for depthwise layers of many
+    channels and short rows, "rows" for small kernels over wide ones.
     """
     if is_tensor(x) or window.is_point:
         return "im2col"
@@ -58,6 +60,8 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     square = window.kernel_size == (3, 3) and str(x.dtype) == "float32"
     if thick and square and winograd.suits(window):
         return "winograd"
+    if taps.suits(weight, out, groups):
+        return "taps"
     return "rows" if rows.suits(weight, window, out, groups) else "im2col"
 
 
@@ -96,14 +100,16 @@ def conv(
     padding_mode : "zeros", "reflect", "replicate" or "circular"
         What the added cells hold. For 1 2 3 4, padded by two: ``00 1234 00``, ``32 1234 32``,
         ``11 1234 44``, ``34 1234 12``.
-    method : "auto", "im2col", "rows", "winograd", "fft", "direct" or "native"
+    method : "auto", "im2col", "rows", "taps", "winograd", "fft", "direct" or "native"
         How it is computed: by columns and matrix products; by columns along every axis but the
-        first, and products of blocks of rows that overlap in memory; by products of points of
-        small tiles (stride and dilation 1, kernels of at most 5 cells a side); by products of
-        spectra (for large kernels); by the definition; by torch's own kernel (tensors only).
+        first, and products of blocks of rows that overlap in memory; tap by tap of the kernels, for
+        all outputs at once; by products of points of small tiles (stride and dilation 1, kernels
+        of at most 5 cells a side); by products of spectra (for large kernels); by the definition;
+        by torch's own kernel (tensors only).
         "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
-        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "rows" for small
-        kernels over wide rows, as in first layers, grouped and depthwise ones; else "im2col".
+        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "taps" for depthwise
+        layers of 64 channels and more for each output of a row; "rows" for small kernels over
+        wide rows, as in first layers, grouped and other depthwise ones; else "im2col".
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -125,7 +131,7 @@ def conv(
     -----
     ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
     `budget` bytes of columns and one tile of input and output, in each thread, and "rows" 2 MiB of
-    lines; Winograd and the FFT need up to twice that, and 4 MiB of kernels. A thread keeps its
+    lines; Winograd and the FFT need up to twice that, and 12 MiB of kernels. A thread keeps its
     scratch memory for the next call, at most 8 MiB a piece. NumPy arrays are computed in as many
     threads as the BLAS would take (with the extra ``convlib[threads]``), and the same number gives
     the same bits. In float32 no output of "auto" is further from the exact one than 2e-4 of the

@@ -50,6 +50,17 @@ def columns_view(x: Array, window: Window) -> Array:
     return namespace(x).moveaxis(kernel_first(windows(x, window)), 0, x.ndim - 1)
 
 
+def taps_first(x: Array, window: Window) -> Array:
+    """The windows of `x`, a tap of all of them at a time: a view (*kernel, B, *out, C).
+
+    Where the channels of a cell stand side by side, whatever reads the view reads long runs, also
+    where the windows are small or far apart.
+    """
+    rank = x.ndim - 2
+    taps = tuple(range(2 + rank, 2 + 2 * rank))
+    return namespace(x).moveaxis(windows(x, window), (*taps, 1), (*range(rank), -1))
+
+
 def lay(laid: Array, view: Array, x: Array, window: Window, scratch: Scratch) -> None:
     """Copy to `laid` what `view` shows, the windows of `x` in the order of columns."""
     if window.stride[-1] == 1 or not scratch.keep:

@@ -120,7 +120,7 @@ def test_backward_is_torchs_autograd(xp, torch, g, budget):
 @given(
     g=geometries(),
     budget=st.sampled_from([1, 500, cl.COLUMN_BUDGET]),
-    method=st.sampled_from(["auto", "rows"]),
+    method=st.sampled_from(["auto", "rows", "taps"]),
 )
 def test_autograd_through_conv_is_conv_backward(torch, g, budget, method):
     tensors = [torch.from_numpy(a).requires_grad_() for a in (g.x, g.weight, g.bias)]
@@ -137,6 +137,7 @@ SMOOTH = [
     ((1, 1, 3, 3), (1, 1, 2, 2), {"padding": ((1, 0), (0, 1)), "padding_mode": "reflect"}),
     ((1, 1, 2, 2), (2, 1, 1, 1), {"method": "direct"}),
     ((1, 2, 4, 4), (2, 1, 3, 2), {"method": "rows", "stride": (2, 1), "groups": 2}),
+    ((1, 4, 4, 3), (4, 2, 2, 3), {"method": "taps", "padding": 1, "groups": 2}),
     ((1, 1, 5, 4), (2, 1, 3, 3), {"method": "winograd", "padding": 1}),
     ((1, 2, 6), (1, 2, 3), {"method": "fft", "stride": 2}),
     ((1, 2, 2, 2, 2), (1, 2, 2, 1, 2), {"padding": 1, "padding_mode": "circular"}),

@@ -18,7 +18,7 @@ import convlib as cl
 from convlib import _arrays, lowering
 from convlib.convolution import METHODS, choose
 from convlib.geometry import make_window
-from convlib.methods import _points, fft, im2col, rows, winograd
+from convlib.methods import _points, fft, im2col, rows, taps, winograd
 
 OURS = ["direct", "im2col"]
 
@@ -63,11 +63,12 @@ def test_im2col_is_direct_for_every_budget(xp, g):
         np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.parametrize("method", ["rows", "taps"])
 @given(g=geometries(batches=(0, 1, 2)))
-def test_rows_are_direct_for_every_budget(xp, g):
+def test_rows_and_taps_are_direct_for_every_budget(xp, method, g):
     expected = cl.conv(g.x, g.weight, g.bias, method="direct", **g.options)
     for budget in (1, 3 * g.column_bytes(), cl.COLUMN_BUDGET):
-        y = xp.call(cl.conv, g.x, g.weight, g.bias, method="rows", budget=budget, **g.options)
+        y = xp.call(cl.conv, g.x, g.weight, g.bias, method=method, budget=budget, **g.options)
         np.testing.assert_array_equal(y, expected)
 
 
@@ -230,7 +231,7 @@ def test_many_kernels_are_transformed_in_parts(budget):
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
-@pytest.mark.parametrize("method", ["auto", "im2col", "rows", "fft", "native", "winograd"])
+@pytest.mark.parametrize("method", ["auto", "im2col", "rows", "taps", "fft", "native", "winograd"])
 def test_torch_compiles_it(torch, method):
     """As one graph; Winograd's matrices alone are made by NumPy, outside of it."""
     torch._dynamo.reset()
@@ -246,8 +247,8 @@ def test_torch_compiles_it(torch, method):
 @pytest.mark.parametrize("method", ["", "Direct", "gemm", None, 3, ["direct"]])
 def test_an_unknown_method_is_refused(method):
     words = (
-        "conv: method must be one of ('auto', 'direct', 'im2col', 'rows', 'winograd', 'fft', "
-        "'native'); "
+        "conv: method must be one of ('auto', 'direct', 'im2col', 'rows', 'taps', 'winograd', "
+        "'fft', 'native'); "
         f"got method={method!r}."
     )
     with pytest.raises(ValueError, match=re.escape(words)):
@@ -351,6 +352,11 @@ IMAGE_48 = (1, 48, 24, 24), (48, 48, 3, 3)  # 48 channels, 6*6 tiles
         (((1, 4, 64, 64), (4, 4, 3, 3)), {"dilation": (1, 2)}, "rows"),
         (((1, 4, 64, 64), (4, 4, 1, 1)), {"padding": 0}, "im2col"),
         (((1, 4, 64), (4, 4, 3)), {}, "im2col"),  # a signal has no rows
+        (((1, 256, 8, 4), (256, 1, 3, 3)), {"groups": 256}, "taps"),  # rows of 4 outputs
+        (((1, 256, 8, 10), (256, 1, 3, 3)), {"groups": 256, "stride": 3}, "taps"),
+        (((1, 255, 8, 4), (255, 1, 3, 3)), {"groups": 255}, "im2col"),
+        (((1, 256, 4, 8), (256, 1, 3, 3)), {"groups": 256}, "im2col"),
+        (((1, 256, 8, 4), (512, 1, 3, 3)), {"groups": 256}, "im2col"),  # two kernels a channel
     ],
 )
 def test_what_auto_chooses(shapes, options, method):
@@ -369,11 +375,11 @@ def test_auto_is_im2col_for_tensors(torch):
 # ---- how the work is cut ----
 
 
-@pytest.mark.parametrize("method", ["im2col", "rows", "winograd", "fft", "backward"])
+@pytest.mark.parametrize("method", ["im2col", "rows", "taps", "winograd", "fft", "backward"])
 def test_threads_are_woken_by_the_multiply_adds(monkeypatch, method):
     asked = []
-    for module in (im2col, rows, _points):
-        monkeypatch.setattr(module, "parts", lambda _, products: asked.append(products) or 1)
+    for module in (im2col, rows, taps, _points):  # taps moves values, and multiplies as it goes
+        monkeypatch.setattr(module, "parts", lambda moved, sums: asked.append(sums or moved) or 1)
     x, weight = whole(2, 4, 9, 9), whole(6, 2, 3, 3)
     stride = 2 if method == "backward" else 1
     cost = cl.conv_cost(x.shape, weight.shape, groups=2, stride=stride)
@@ -412,9 +418,9 @@ def test_points_fit_the_caches():
     maps = winograd.Maps((3, 3), x)
     blocks = _points._blocks(maps, x, weight, (128, 128), 2**30, 1)
     tiles = [math.prod(at.stop - at.start for at in block) for block in blocks]
-    assert 2**20 <= max(tiles) * 36 * (16 + 16) * 4 <= 2 * 2**20
+    assert 2 * 2**20 <= max(tiles) * 36 * (16 + 16) * 4 <= 4 * 2**20
     many = _points._kernel_blocks(maps, np.ones((1024, 64, 3, 3), np.float32), 1, 1)
-    assert 2 * 2**20 <= max(at.stop - at.start for at in many) * 36 * 64 * 4 <= 4 * 2**20
+    assert 6 * 2**20 <= max(at.stop - at.start for at in many) * 36 * 64 * 4 <= 12 * 2**20
     shared = _points._kernel_blocks(maps, weight, 1, 4)
     assert shared == [slice(i, i + 4) for i in (0, 4, 8, 12)]  # four kernels for each of 4 threads
 

@@ -20,6 +20,7 @@ CALLS = {
     "winograd": lambda: cl.conv(X, WEIGHT, padding=1, method="winograd"),
     "im2col": lambda: cl.conv(X, WEIGHT, stride=2, padding=1),
     "rows": lambda: cl.conv(X, WEIGHT[:4], method="rows"),
+    "taps": lambda: cl.conv(X, WEIGHT[:, :1], groups=32, method="taps"),
     "fft": lambda: cl.conv(X, WEIGHT[:4], method="fft"),
     "depthwise": lambda: cl.conv(X, WEIGHT[:, :1], groups=32),
     "backward": lambda: np.concatenate(

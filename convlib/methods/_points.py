@@ -30,10 +30,10 @@ from .._threads import parts, share
 from ..geometry import Ints, Window, tiles
 from . import im2col
 
-INNER = 2 * 2**20
+INNER = 4 * 2**20
 """Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
 
-WEIGHT_BYTES = 4 * 2**20
+WEIGHT_BYTES = 12 * 2**20
 """Bytes of mapped kernels held at once: what an outer cache keeps beside the tiles."""
 
 
@@ -83,7 +83,7 @@ def forward(
             sums = scratch.product("sums", kernel, points)  # (P, G, k, T)
             flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
             cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
-            finite.append(is_tensor(x) or bool(np.isfinite(cells.sum())))
+            finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))
             images, *box = _cells(maps, block)
             place = y[(images, slice(None), chosen, *box)]
             _place(cells, namespace(y).moveaxis(place, 0, 2), block, scratch)
@@ -132,7 +132,6 @@ def _of_block(
 ) -> Array:
     """The points of a block's inputs, (P, G, C/G, T): zeros where tiles stand over the edge."""
     images, *cells = _cells(maps, block)
-    size = tuple(x.shape[2:])
     inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
     reach = window.reach(tuple(x.shape[2:]), inside)
     slab = pad(cast(x[images], maps.dtype), reach, window.mode, scratch)

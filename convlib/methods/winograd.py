@@ -22,11 +22,14 @@ import numpy as np
 
 from .._arrays import Array, Scratch, accumulator, is_tensor, is_whole, namespace
 from ..geometry import Ints, Window
-from ..lowering import columns_view, lay
+from ..lowering import taps_first
 from . import _points
 
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
 """Where the polynomials are evaluated, infinity apart. The further out, the worse the rounding."""
+
+FEW = 2**14
+"""Channels in times out, up to which the products gain more than turning the kernels costs."""
 
 
 @cache
@@ -68,19 +71,26 @@ class Maps:
 
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
-        flat = weight.reshape(math.prod(weight.shape[:3]), self.weight.shape[1])
+        taps = weight.reshape(*weight.shape[:3], self.weight.shape[1])
+        few = math.prod(weight.shape[:3]) <= FEW
+        taps = taps.swapaxes(1, 2) if few else taps  # some BLAS kernels like both factors so
+        flat = taps.reshape(math.prod(taps.shape[:3]), taps.shape[3])
         points = scratch.product("kernels", self.weight, flat.swapaxes(0, 1))
-        return points.reshape(len(points), *weight.shape[:3])
+        points = points.reshape(len(points), *taps.shape[:3])
+        return points.swapaxes(2, 3) if few else points
 
     def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
         """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
-        channels, rank = slab.shape[1], len(self.side)
-        view = columns_view(slab, tile)  # (C, *side, B, *n)
-        laid = scratch("tiles", (*self.side, channels, *view.shape[1 + rank :]))
-        lay(namespace(slab).moveaxis(laid, rank, 0), view, slab, tile, scratch)
-        flat = laid.reshape(len(self.input), math.prod(laid.shape[rank:]))
-        points = scratch.product("points", self.input, flat)
-        return points.reshape(len(points), channels, flat.shape[1] // channels)
+        xp, rank = namespace(slab), len(self.side)
+        last = scratch("channels last", (slab.shape[0], *slab.shape[2:], slab.shape[1]))
+        last[...] = xp.moveaxis(slab, 1, -1)  # once, so that the tiles are copied in long runs
+        view = taps_first(xp.moveaxis(last, -1, 1), tile)  # (*side, B, *n, C)
+        laid = scratch("tiles", view.shape)
+        laid[...] = view
+        flat = laid.reshape(len(self.input), math.prod(view.shape[rank:]))
+        points = scratch.product("points", self.input, flat)  # (P, T*C)
+        tiles = math.prod(view.shape[rank:-1])
+        return points.reshape(len(points), tiles, view.shape[-1]).swapaxes(1, 2)
 
     def to_output(self, sums: Array, scratch: Scratch) -> Array:
         """(P, G*k*T) to the outputs (G*k*T, *step)."""

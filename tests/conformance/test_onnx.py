@@ -22,7 +22,7 @@ def test_case(xp, case):
 # Without "winograd": it is as exact as its layer, not as each output, and the tolerances are
 # relative to each output. See test_methods.py.
 METHODS = {
-    "Conv": ("direct", "im2col", "rows", "fft", "native"),
+    "Conv": ("direct", "im2col", "rows", "taps", "fft", "native"),
     "ConvTranspose": ("scatter", "zero_insertion", "matrix", "native"),
 }
 

@@ -62,7 +62,7 @@ def test_steps_that_overflow_an_index(torch):
     x, kernel, far = torch.ones(1, 1, 3, 2), torch.ones(1, 1, 1, 1), 2**63 - 1
     for pool in (cl.max_pool, cl.avg_pool, cl.avg_pool):
         assert pool(x, 1, stride=far).tolist() == [[[[1]]]]
-    for method in ("direct", "im2col", "rows", "fft", "native"):
+    for method in ("direct", "im2col", "rows", "taps", "fft", "native"):
         options = {"stride": far, "dilation": far, "method": method}
         assert cl.conv(x, kernel, **options).shape == (1, 1, 1, 1)
     for method in ("scatter", "zero_insertion", "matrix", "native"):

@@ -1,0 +1,85 @@
+"""Convolution tap by tap: one cell of all kernels at a time, for all the outputs at once.
+
+A depthwise layer has no product of matrices in it: each channel meets one kernel of a few numbers.
+So the sum is taken as it is written, but its loops are turned about. Outermost runs the kernel,
+tap by tap; innermost run the channels, side by side in memory, so that one step of the processor
+serves many of them, and a stride skips whole cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+from .._arrays import (
+    Array,
+    Scratch,
+    accumulator,
+    cast,
+    is_tensor,
+    keeps_scratch,
+    namespace,
+    new,
+    pad,
+)
+from .._threads import parts, share
+from ..geometry import Ints, Window, tiles
+from ..lowering import taps_first
+
+BLOCK_BYTES = 2**19
+"""Bytes of sums in a tile: they stay in the cache from the first tap to the last."""
+
+LONG = 64
+"""Channels for each output in a row, from which on a run of channels beats a row."""
+
+
+def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+    """``y[b, u, g, k] += x[b, u*s + i*d, g, c] * w[i, c, g, k]``, one (i, c) after the other."""
+    out, xp = window.output_size(tuple(x.shape[2:])), namespace(x)
+    weight = cast(weight, accumulator(weight))
+    each = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
+    y = new((len(x), *each.shape[:2], *out), weight, fill=False)
+    turned = xp.moveaxis(each, (2, 0, 1), (-3, -2, -1))
+    kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
+    kernels[...] = turned
+    shares = 0 if is_tensor(x) else parts(math.prod(y.shape) * math.prod(weight.shape[1:]), 0)
+
+    def work(mine: Iterator[tuple[slice, ...]]) -> None:
+        scratch = Scratch(weight, keep=keeps_scratch(x, weight))
+        for images, *box in mine:
+            reach = window.reach(tuple(x.shape[2:]), box)
+            slab = pad(
+                cast(x[images], weight.dtype), reach, window.mode, scratch, channels_last=True
+            )
+            sums = _sums(slab, kernels, window, scratch)  # (B, *out, G, K/G)
+            y[(images, ..., *box)] = xp.moveaxis(sums, (-2, -1), (1, 2))
+
+    cell = math.prod(each.shape[:2]) * y.dtype.itemsize
+    most = min(budget, BLOCK_BYTES) // max(1, cell)
+    fair = -(-len(x) * math.prod(out) // max(1, shares))
+    share(work, list(tiles((len(x), *out), max(1, min(most, fair)))), shares)
+    return y.reshape(len(x), weight.shape[0], *out)
+
+
+def suits(weight: Array, out: Ints, groups: int) -> bool:
+    """True where it pays: a kernel for each channel, and many channels to a short row."""
+    depthwise = groups == weight.shape[0] and weight.shape[1] == 1
+    return depthwise and groups >= LONG * out[-1]
+
+
+def _sums(slab: Array, kernels: Array, window: Window, scratch: Scratch) -> Array:
+    """The outputs of a padded part of the input, (B, *out, G, K/G)."""
+    xp, rank, (seen, groups, count) = namespace(slab), slab.ndim - 2, kernels.shape[-3:]
+    view = taps_first(slab, window)  # (*kernel, B, *out, C)
+    view = xp.moveaxis(view.reshape(*view.shape[:-1], groups, seen), -1, rank)[..., None]
+    sums = scratch("sums", (*view.shape[rank + 1 : -1], count))
+    sums[...] = 0
+    for term in product(*(range(n) for n in kernels.shape[:-2])):
+        if scratch.keep:
+            products = scratch("products", sums.shape)
+            xp.multiply(view[term], kernels[term], out=products)
+        else:
+            products = view[term] * kernels[term]
+        sums += products
+    return sums
