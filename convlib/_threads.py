@@ -16,6 +16,13 @@ from functools import cache
 from threading import Condition
 from typing import Any
 
+LEAST = 2**20
+"""Values, in and out, that a thread of ours must have to do.
+
+After each call of NumPy, threads wait for their turn in the interpreter. Short calls are better
+made by one of them, and the products left to the BLAS's threads.
+"""
+
 
 def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], shares: int) -> None:
     """Run ``work(iterator)`` so that all `items` get done: here, or in several threads at once.
@@ -23,15 +30,15 @@ def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], shares: i
     All the threads draw from one iterator, and each has its `work` to itself: what that sets up
     before its loop, a buffer say, serves all the items that fall to it. Which thread does an item
     must not matter to the result. `shares` is what `parts` said, or 0 for tensors: torch has
-    threads of its own. A large piece of work that is one item is left to the BLAS's threads.
+    threads of its own. What is one share, or one item, is left to the BLAS's threads.
     """
     if not shares or count() < 2:
         work(iter(items))
-    elif shares > 1 and len(items) == 1:
-        with _alone():
+    elif shares == 1 or len(items) == 1:
+        with _alone():  # the same number of threads, so the same bits, whoever else computes
             work(iter(items))
     else:
-        with _one_blas_thread():  # for small work too: the same bits, whoever else computes
+        with _one_blas_thread():
             _spread(work, items, min(count(), len(items)))
 
 
@@ -62,14 +69,10 @@ def _finish(helpers: Sequence[Future[None]]) -> None:
             raise error
 
 
-def parts(values: int, products: int) -> int:
-    """Into how many parts a piece of work is to be cut: one a thread, but none too small for it.
-
-    Waking a thread takes some 30 microseconds: as long as moving 2**17 values, or as 2**21
-    multiply-adds.
-    """
-    worth = values // 2**17 + products // 2**21
-    return max(1, min(count(), worth)) if worth > 1 else 1
+def parts(values: int) -> int:
+    """Into how many parts work on so many `values`, in and out, is cut: one a thread."""
+    worth = values // LEAST
+    return min(count(), worth) if worth > 1 else 1
 
 
 def count() -> int:

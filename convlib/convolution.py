@@ -108,7 +108,7 @@ def conv(
         by torch's own kernel (tensors only).
         "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
         with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "taps" for depthwise
-        layers of 64 channels and more for each output of a row; "rows" for small kernels over
+        layers of 16 channels or more for each output of a row; "rows" for small kernels over
         wide rows, as in first layers, grouped and other depthwise ones; else "im2col".
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.

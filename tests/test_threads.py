@@ -32,12 +32,18 @@ CALLS = {
 }
 
 
+@pytest.fixture
+def eager(monkeypatch):
+    """Threads are woken for little work, too."""
+    monkeypatch.setattr(_threads, "LEAST", 2**12)
+
+
 def blas_threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_same_numbers_on_any_number_of_threads(monkeypatch, name):
+def test_the_same_numbers_on_any_number_of_threads(monkeypatch, eager, name):
     results = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(_threads, "count", lambda n=threads: n)
@@ -77,6 +83,7 @@ def test_an_error_in_any_thread_reaches_the_caller(monkeypatch):
     assert blas_threads() == before
 
 
+@pytest.mark.usefixtures("eager")
 def test_many_callers_at_once():
     expected, before = CALLS["winograd"](), blas_threads()
     with ThreadPoolExecutor(4) as pool:
@@ -85,6 +92,7 @@ def test_many_callers_at_once():
     assert blas_threads() == before
 
 
+@pytest.mark.usefixtures("eager")
 def test_one_large_item_has_the_blas_to_itself():
     """A 1x1 layer is one product: the BLAS's own threads do it, between the calls of others."""
     x = rng.standard_normal((1, 256, 28, 28)).astype(np.float32)
@@ -100,17 +108,13 @@ def test_one_large_item_has_the_blas_to_itself():
 def test_limits_are_respected():
     with threadpool_limits(1):
         assert _threads.count() == 1
-        assert _threads.parts(10**9, 10**9) == 1
+        assert _threads.parts(10**9) == 1
     script = "import convlib._threads as t; print(t.count())"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     found = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout == "1\n"
-
-
-def test_small_work_stays_where_it_is():
-    assert _threads.parts(1000, 1000) == 1
 
 
 def test_without_threadpoolctl_one_thread_does_it():
@@ -134,7 +138,7 @@ import os, sys, warnings
 warnings.simplefilter("ignore")
 import numpy as np, convlib as cl
 from convlib import _threads
-_threads.count = lambda: 2
+_threads.count, _threads.LEAST = lambda: 2, 2**12
 x, w = np.ones((2, 32, 64, 64), np.float32), np.ones((32, 32, 3, 3), np.float32)
 cl.conv(x, w, stride=2)
 child = os.fork()
@@ -198,12 +202,10 @@ def test_who_wants_the_blas_alone_is_told_when_it_is_free(monkeypatch):
 
 
 def test_parts_by_hand(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 8)
-    assert _threads.parts(3 * 2**17 - 1, 0) == 2  # as many as are worth waking a thread
-    assert _threads.parts(0, 3 * 2**21) == 3
-    assert _threads.parts(2**17, 2**21) == 2
-    assert _threads.parts(10**9, 0) == 8  # as many as there are
-    assert _threads.parts(0, 0) == 1
+    monkeypatch.setattr(_threads, "count", lambda: 4)
+    million = 2**20
+    assert [_threads.parts(n * million) for n in (0, 1, 2, 3, 4, 9)] == [1, 1, 2, 3, 4, 4]
+    assert _threads.parts(2 * million - 1) == 1  # as many as have a million each
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -47,8 +47,9 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     rows = as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
-    shares = _shares(math.prod(y.shape) * rows.shape[2], x)
-    places = _tiles(x.shape, y.shape, window, _limit(x.shape, y.shape, window, rows, budget))
+    shares = _shares(x.shape, y.shape, x)
+    limit = _limit(x.shape, y.shape, window, rows, budget, shares)
+    places = _tiles(x.shape, y.shape, window, limit)
     pieces = _group_parts(groups, shares if len(places) == 1 else 1)
 
     def work(mine: Iterator[tuple[Tile, slice]]) -> None:
@@ -85,7 +86,8 @@ def backward_input(
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
     grad_x = new(x_shape, weight, accumulator(weight))
     seen, grouped = weight.shape[1], _by_group(weight, groups)
-    limit = _limit(x_shape, grad.shape, window, as_rows(weight, groups), budget)
+    shares = _shares(x_shape, grad.shape, grad)
+    limit = _limit(x_shape, grad.shape, window, as_rows(weight, groups), budget, shares)
     places = _tiles(x_shape, grad.shape, window, limit)
 
     def work(mine: Iterator[Part]) -> None:
@@ -100,7 +102,6 @@ def backward_input(
                 target = grad_x[at[0], channels_of(some, seen, channels)]
                 add_unpadded(target, slab, pairs, window.mode)
 
-    shares = _shares(math.prod(grad.shape) * math.prod(weight.shape[1:]), grad)
     share(work, _parts(groups, seen, shares), shares)
     return grad_x
 
@@ -110,7 +111,8 @@ def backward_weight(
 ) -> Array:
     """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
     seen, rows = weight_shape[1], as_rows(new(weight_shape, x), groups)
-    limit = _limit(x.shape, grad.shape, window, rows, budget)
+    shares = _shares(x.shape, grad.shape, grad)
+    limit = _limit(x.shape, grad.shape, window, rows, budget, shares)
     places = _tiles(x.shape, grad.shape, window, limit)
     found: dict[Ints, Array] = {}
 
@@ -125,16 +127,15 @@ def backward_weight(
                 total = total + laid @ columns.swapaxes(1, 2)
             found[some.start, channels.start] = total  # (g, K/G, r)
 
-    shares = _shares(math.prod(grad.shape) * rows.shape[2], grad)
     share(work, _parts(groups, seen, shares), shares)
     totals = [found[place] for place in sorted(found)]
     total = namespace(x).concatenate(totals, axis=0 if groups > 1 else 2)
     return total.reshape(weight_shape)
 
 
-def _shares(products: int, like: Array) -> int:
+def _shares(x_shape: Sequence[int], y_shape: Sequence[int], like: Array) -> int:
     """Into how many parts the work is cut for threads; 0 for tensors, which have torch's own."""
-    return 0 if is_tensor(like) else parts(0, products)
+    return 0 if is_tensor(like) else parts(math.prod(x_shape) + math.prod(y_shape))
 
 
 def _group_parts(groups: int, shares: int) -> list[slice]:
@@ -174,7 +175,12 @@ def _grouped(grad: Array, groups: int, dtype: object) -> Array:
 
 
 def _limit(
-    x_shape: Sequence[int], y_shape: Sequence[int], window: Window, rows: Array, budget: int
+    x_shape: Sequence[int],
+    y_shape: Sequence[int],
+    window: Window,
+    rows: Array,
+    budget: int,
+    shares: int,
 ) -> int:
     """Outputs in a tile: neither its columns nor its results may exceed the budget."""
     column = x_shape[1] * math.prod(window.kernel_size)
@@ -183,8 +189,7 @@ def _limit(
     if window.is_point and cells >= WIDE:  # one image at most: its own memory is the columns
         return min(limit, cells)
     outputs = y_shape[0] * cells  # a tile for each thread, if that leaves a good product
-    shares = 1 if is_tensor(rows) else parts(column * outputs, math.prod(rows.shape) * outputs)
-    return min(limit, max(4 * WIDE, -(-outputs // shares)))
+    return min(limit, max(4 * WIDE, -(-outputs // max(1, shares))))
 
 
 def _tiles(

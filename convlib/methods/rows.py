@@ -32,7 +32,7 @@ from . import im2col
 BLOCK_BYTES = 2 * 2**20
 """Bytes of lines laid out at once: what the outer caches hold between the copy and the products."""
 
-WIDE = 14
+WIDE = 28
 """Outputs in a row, from which on a product is worth its call."""
 
 SMALL = 2**16
@@ -47,7 +47,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     first = namespace(weight).moveaxis(weight, 1, 2)  # each kernel's first axis, then its channels
     kernels = im2col.as_rows(first, groups)[:, None]  # (G, 1, K/G, R)
     y = new((len(x), groups, kernels.shape[2], out[0], math.prod(out[1:])), kernels, fill=False)
-    shares = 0 if is_tensor(x) else parts(0, math.prod(y.shape) * kernels.shape[3])
+    shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(kernels, keep=keeps_scratch(x, weight))

@@ -30,7 +30,7 @@ from ..lowering import taps_first
 BLOCK_BYTES = 2**19
 """Bytes of sums in a tile: they stay in the cache from the first tap to the last."""
 
-LONG = 64
+LONG = 16
 """Channels for each output in a row, from which on a run of channels beats a row."""
 
 
@@ -43,7 +43,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     turned = xp.moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
-    shares = 0 if is_tensor(x) else parts(math.prod(y.shape) * math.prod(weight.shape[1:]), 0)
+    shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(weight, keep=keeps_scratch(x, weight))

@@ -64,9 +64,8 @@ class Maps:
         self.side = tuple(m + n - 1 for m, n in zip(self.step, kernel_size, strict=True))
         self.dtype = accumulator(like)
         self.bytes = math.prod(self.side) * self.dtype.itemsize
-        each = (transforms(m, n) for m, n in zip(self.step, kernel_size, strict=True))
         self.output, self.weight, self.input = (
-            _beside(reduce(np.kron, one), like, self.dtype) for one in zip(*each, strict=True)
+            _beside(matrix, like, self.dtype) for matrix in _on_all_axes(self.step, kernel_size)
         )  # (prod(m), P), (P, prod(N)), (P, P)
 
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
@@ -96,6 +95,13 @@ class Maps:
         """(P, G*k*T) to the outputs (G*k*T, *step)."""
         cells = scratch.product("cells", sums.swapaxes(0, 1), self.output.swapaxes(0, 1))
         return cells.reshape(len(cells), *self.step)
+
+
+@cache
+def _on_all_axes(step: Ints, kernel_size: Ints) -> list[np.ndarray]:
+    """The matrices of `transforms`, each the Kronecker product of those of the axes."""
+    each = (transforms(m, n) for m, n in zip(step, kernel_size, strict=True))
+    return [reduce(np.kron, one) for one in zip(*each, strict=True)]
 
 
 def _beside(matrix: np.ndarray, like: Array, dtype: Any) -> Array:
