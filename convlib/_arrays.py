@@ -65,6 +65,19 @@ def namespace(x: Array) -> ModuleType:
     return sys.modules["torch"] if is_tensor(x) else np
 
 
+def moveaxis(x: Array, source: int | Ints, destination: int | Ints) -> Array:
+    """``moveaxis``; NumPy's own takes longer to find the order of the axes than to use it."""
+    if is_tensor(x):
+        return namespace(x).moveaxis(x, source, destination)
+    return x.transpose(_order(x.ndim, source, destination))
+
+
+@cache
+def _order(rank: int, source: int | Ints, destination: int | Ints) -> Ints:
+    """Where each axis comes from: the order that `moveaxis` gives `rank` axes."""
+    return tuple(np.moveaxis(np.empty(range(rank)), source, destination).shape)
+
+
 def check_arrays(where: str, **arrays: Array) -> None:
     """Raise unless all are dense arrays of one library, dtype and device, and hold numbers.
 
@@ -271,7 +284,7 @@ def join_tiles(cells: Array, image: Array, rank: int) -> None:
     ]
     behind = tuple(range(lead, lead + rank)), tuple(range(lead, lead + 2 * rank, 2))
     image = image.reshape(*image.shape[:lead], *split)  # (..., n, m, n, m): a view
-    _move(image, namespace(cells).moveaxis(cells, *behind))
+    _move(image, moveaxis(cells, *behind))
 
 
 def _move(target: Array, source: Array) -> None:
@@ -355,7 +368,7 @@ def pad(
     if grows:
         padded[...] = 0
     if channels_last:
-        padded = namespace(x).moveaxis(padded, -1, 1)
+        padded = moveaxis(padded, -1, 1)
     padded[(..., *placed)] = x[(..., *kept)]
     return padded
 

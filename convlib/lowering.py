@@ -15,7 +15,7 @@ from ._arrays import (
     check_arrays,
     check_memory,
     ieee,
-    namespace,
+    moveaxis,
     new,
     pad,
     scatter,
@@ -47,7 +47,7 @@ def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -
 
 def columns_view(x: Array, window: Window) -> Array:
     """The windows of `x` in the order of columns: a view (C, *kernel, B, *out)."""
-    return namespace(x).moveaxis(kernel_first(windows(x, window)), 0, x.ndim - 1)
+    return moveaxis(kernel_first(windows(x, window)), 0, x.ndim - 1)
 
 
 def taps_first(x: Array, window: Window) -> Array:
@@ -58,7 +58,7 @@ def taps_first(x: Array, window: Window) -> Array:
     """
     rank = x.ndim - 2
     taps = tuple(range(2 + rank, 2 + 2 * rank))
-    return namespace(x).moveaxis(windows(x, window), (*taps, 1), (*range(rank), -1))
+    return moveaxis(windows(x, window), (*taps, 1), (*range(rank), -1))
 
 
 def lay(laid: Array, view: Array, x: Array, window: Window, scratch: Scratch) -> None:
@@ -99,20 +99,20 @@ def from_columns(columns: Array, batch: int, out: Ints, size: Ints, window: Wind
     groups, rows, _ = columns.shape
     channels = groups * rows // math.prod(window.kernel_size)
     parts = columns.reshape(channels, *window.kernel_size, batch, *out)
-    parts = namespace(columns).moveaxis(parts, 1 + len(size), 0)  # (B, C, *kernel, *out)
+    parts = moveaxis(parts, 1 + len(size), 0)  # (B, C, *kernel, *out)
     return scatter(kernel_last(parts), size, window)
 
 
 def kernel_first(view: Array) -> Array:
     """From (B, C, *out, *kernel), as `windows` gives it, to (B, C, *kernel, *out)."""
     first, second = _halves(view)
-    return namespace(view).moveaxis(view, second, first)
+    return moveaxis(view, second, first)
 
 
 def kernel_last(parts: Array) -> Array:
     """From (B, C, *kernel, *out) to (B, C, *out, *kernel), as `scatter` takes it."""
     first, second = _halves(parts)
-    return namespace(parts).moveaxis(parts, first, second)
+    return moveaxis(parts, first, second)
 
 
 def _halves(view: Array) -> tuple[Ints, Ints]:

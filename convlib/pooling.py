@@ -25,6 +25,7 @@ from ._arrays import (
     is_recording,
     is_tensor,
     is_whole,
+    moveaxis,
     namespace,
     new,
     pad,
@@ -593,7 +594,7 @@ def _taps(x: Array, window: Window, axis: int) -> Iterator[Array]:
     """What each tap of the window along one axis reads, all windows at once: views."""
     view = windows(x, _along(window, axis))  # (B, C, *out, *kernel), kernel 1 but on `axis`
     view = view[(..., *(slice(None) if a == axis else 0 for a in range(x.ndim - 2)))]
-    yield from namespace(x).moveaxis(view, -1, 0)
+    yield from moveaxis(view, -1, 0)
 
 
 def _within(window: Window, size: Ints, out: Ints) -> Window:

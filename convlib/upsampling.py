@@ -16,6 +16,7 @@ from ._arrays import (
     check_memory,
     ieee,
     is_whole,
+    moveaxis,
     namespace,
     new,
 )
@@ -67,9 +68,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
         )
     blocks = x.reshape(batch, channels // r**rank, *(r,) * rank, *size)
     # (B, C, r, r, H, W) to (B, C, H, r, W, r): each pixel axis behind its spatial axis
-    blocks = namespace(x).moveaxis(
-        blocks, tuple(range(2, 2 + rank)), tuple(range(3, 3 + 2 * rank, 2))
-    )
+    blocks = moveaxis(blocks, tuple(range(2, 2 + rank)), tuple(range(3, 3 + 2 * rank, 2)))
     y = new(blocks.shape, x, fill=False)
     y[...] = blocks
     return y.reshape(batch, channels // r**rank, *(n * r for n in size))
@@ -113,9 +112,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
             f"{where}: the factor must divide every spatial size; got {r} for {tuple(size)}."
         )
     blocks = x.reshape(batch, channels, *(m for n in size for m in (n // r, r)))
-    blocks = namespace(x).moveaxis(
-        blocks, tuple(range(3, 3 + 2 * rank, 2)), tuple(range(2, 2 + rank))
-    )
+    blocks = moveaxis(blocks, tuple(range(3, 3 + 2 * rank, 2)), tuple(range(2, 2 + rank)))
     y = new(blocks.shape, x, fill=False)
     y[...] = blocks
     return y.reshape(batch, channels * r**rank, *(n // r for n in size))

@@ -22,7 +22,7 @@ from .._arrays import (
     is_tensor,
     join_tiles,
     keeps_scratch,
-    namespace,
+    moveaxis,
     new,
     pad,
 )
@@ -86,7 +86,7 @@ def forward(
             finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))
             images, *box = _cells(maps, block)
             place = y[(images, slice(None), chosen, *box)]
-            _place(cells, namespace(y).moveaxis(place, 0, 2), block, scratch)
+            _place(cells, moveaxis(place, 0, 2), block, scratch)
 
     # Overflow is silent here, for `finite` finds it.
     with nullcontext() if is_tensor(x) else np.errstate(over="ignore", invalid="ignore"):

@@ -18,6 +18,7 @@ from .._arrays import (
     accumulator,
     is_tensor,
     is_whole,
+    moveaxis,
     namespace,
     new,
     step,
@@ -52,7 +53,7 @@ class Maps:
     def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
         """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
         points = self._points_first(self._fft(windows(slab, tile)))  # (P, B, C, *n)
-        points = namespace(slab).moveaxis(points, 1, 2)
+        points = moveaxis(points, 1, 2)
         return points.reshape(*points.shape[:2], math.prod(points.shape[2:]))
 
     def to_output(self, sums: Array, scratch: Scratch) -> Array:
@@ -70,7 +71,7 @@ class Maps:
     def _points_first(self, spectra: Array) -> Array:
         """(..., *spectrum) to (P, ...), in new memory."""
         flat = spectra.reshape(*spectra.shape[: -len(self.side)], math.prod(self.spectrum))
-        first = namespace(flat).moveaxis(flat, -1, 0)
+        first = moveaxis(flat, -1, 0)
         return first.contiguous() if is_tensor(first) else first.copy()
 
 

@@ -19,6 +19,7 @@ from .._arrays import (
     cast,
     is_tensor,
     keeps_scratch,
+    moveaxis,
     namespace,
     new,
     pad,
@@ -44,7 +45,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     if window.dilation[0] > 1:  # then a row's block would have lines between that it does not read
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
-    first = namespace(weight).moveaxis(weight, 1, 2)  # each kernel's first axis, then its channels
+    first = moveaxis(weight, 1, 2)  # each kernel's first axis, then its channels
     kernels = im2col.as_rows(first, groups)[:, None]  # (G, 1, K/G, R)
     y = new((len(x), groups, kernels.shape[2], out[0], math.prod(out[1:])), kernels, fill=False)
     shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
@@ -94,7 +95,7 @@ def _lines(slab: Array, window: Window, seen: int, scratch: Scratch) -> Array:
     )
     view = kernel_first(windows(slab, across))[:, :, 0]  # (B, C, *kernel, rows, *out)
     view = view.reshape(batch, channels // seen, seen, *view.shape[2:])
-    view = namespace(view).moveaxis(view, 2 + rank, 2)  # (B, g, rows, C/G, *kernel, *out)
+    view = moveaxis(view, 2 + rank, 2)  # (B, g, rows, C/G, *kernel, *out)
     laid = scratch("lines", view.shape)
     laid[...] = view
     lines, length = math.prod(view.shape[3 : 3 + rank]), math.prod(view.shape[3 + rank :])

@@ -19,6 +19,7 @@ from .._arrays import (
     cast,
     is_tensor,
     keeps_scratch,
+    moveaxis,
     namespace,
     new,
     pad,
@@ -36,11 +37,11 @@ LONG = 16
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
     """``y[b, u, g, k] += x[b, u*s + i*d, g, c] * w[i, c, g, k]``, one (i, c) after the other."""
-    out, xp = window.output_size(tuple(x.shape[2:])), namespace(x)
+    out = window.output_size(tuple(x.shape[2:]))
     weight = cast(weight, accumulator(weight))
     each = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
     y = new((len(x), *each.shape[:2], *out), weight, fill=False)
-    turned = xp.moveaxis(each, (2, 0, 1), (-3, -2, -1))
+    turned = moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
     shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
@@ -53,7 +54,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
                 cast(x[images], weight.dtype), reach, window.mode, scratch, channels_last=True
             )
             sums = _sums(slab, kernels, window, scratch)  # (B, *out, G, K/G)
-            y[(images, ..., *box)] = xp.moveaxis(sums, (-2, -1), (1, 2))
+            y[(images, ..., *box)] = moveaxis(sums, (-2, -1), (1, 2))
 
     cell = math.prod(each.shape[:2]) * y.dtype.itemsize
     most = min(budget, BLOCK_BYTES) // max(1, cell)
@@ -72,7 +73,7 @@ def _sums(slab: Array, kernels: Array, window: Window, scratch: Scratch) -> Arra
     """The outputs of a padded part of the input, (B, *out, G, K/G)."""
     xp, rank, (seen, groups, count) = namespace(slab), slab.ndim - 2, kernels.shape[-3:]
     view = taps_first(slab, window)  # (*kernel, B, *out, C)
-    view = xp.moveaxis(view.reshape(*view.shape[:-1], groups, seen), -1, rank)[..., None]
+    view = moveaxis(view.reshape(*view.shape[:-1], groups, seen), -1, rank)[..., None]
     sums = scratch("sums", (*view.shape[rank + 1 : -1], count))
     sums[...] = 0
     for term in product(*(range(n) for n in kernels.shape[:-2])):

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array, Scratch, accumulator, is_tensor, is_whole, namespace
+from .._arrays import Array, Scratch, accumulator, is_tensor, is_whole, moveaxis, namespace
 from ..geometry import Ints, Window
 from ..lowering import taps_first
 from . import _points
@@ -80,10 +80,10 @@ class Maps:
 
     def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
         """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
-        xp, rank = namespace(slab), len(self.side)
+        rank = len(self.side)
         last = scratch("channels last", (slab.shape[0], *slab.shape[2:], slab.shape[1]))
-        last[...] = xp.moveaxis(slab, 1, -1)  # once, so that the tiles are copied in long runs
-        view = taps_first(xp.moveaxis(last, -1, 1), tile)  # (*side, B, *n, C)
+        last[...] = moveaxis(slab, 1, -1)  # once, so that the tiles are copied in long runs
+        view = taps_first(moveaxis(last, -1, 1), tile)  # (*side, B, *n, C)
         laid = scratch("tiles", view.shape)
         laid[...] = view
         flat = laid.reshape(len(self.input), math.prod(view.shape[rank:]))
