@@ -20,7 +20,7 @@ import convlib as cl
 
 from .layers import CONVOLUTIONS, Case, all_cases
 
-METHODS = ("im2col", "rows", "winograd", "fft", "auto")
+METHODS = ("im2col", "rows", "taps", "winograd", "fft", "auto")
 GRADIENTS = ("by the input", "by the weight")
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "book" / "accuracy.md"
@@ -131,7 +131,8 @@ each. *Other* are AlexNet's layers in two groups, one of them with 5×5 kernels.
 How many digits of a typical output are left, then? An error of $e$ leaves $-\\log_{{10}} e$. At
 worst that is {left["im2col"]:.1f} with im2col and {left["winograd"]:.1f} with Winograd's method.
 
-Two more things to see. Layer by layer, and without the 1×1 kernels, Winograd's error is
+Three more things to see. Taps add one term to the sum after the other, where a matrix product keeps
+several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer, and without the 1×1 kernels, Winograd's error is
 {min(factors):.0f} to {max(factors):.0f} times im2col's. (The table shows the worst layer of each
 kind for each method, so its ratios differ.) [Fast algorithms](beyond/fast-algorithms.ipynb)
 explains why: its transforms subtract numbers of similar size. And the Fourier transform, for all

@@ -1,4 +1,4 @@
-"""Work on tiles, in threads: NumPy's copies use one core each, and its BLAS is held to one as well.
+"""Large work on tiles, in threads: NumPy's copies use one core each, the BLAS is held to one.
 
 As many threads run as the BLAS would take by itself, so what limits it limits this too:
 ``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``, ``MKL_NUM_THREADS``, ``threadpool_limits``. Asking

@@ -130,10 +130,11 @@ def conv(
     Notes
     -----
     ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
-    `budget` bytes of columns and one tile of input and output, in each thread, and "rows" 2 MiB of
-    lines; Winograd and the FFT need up to twice that, and 12 MiB of kernels. A thread keeps its
-    scratch memory for the next call, at most 8 MiB a piece. NumPy arrays are computed in as many
-    threads as the BLAS would take (with the extra ``convlib[threads]``), and the same number gives
+    `budget` bytes of columns and one tile of input and output, in each thread, "rows" 2 MiB of
+    lines, and "taps" 1 MiB of sums; Winograd and the FFT need up to twice the budget, and 12 MiB of
+    kernels. A thread keeps its scratch memory for the next call, at most 8 MiB a piece. Large
+    NumPy arrays are computed in as many threads as the BLAS would take (with the extra
+    ``convlib[threads]``), of small ones it does the products so; the same number of threads gives
     the same bits. In float32 no output of "auto" is further from the exact one than 2e-4 of the
     outputs' root mean square, for inputs of one scale. float16 and bfloat16 are summed in float32;
     integers wrap around as torch's do. On tensors autograd flows, and keeps the columns;

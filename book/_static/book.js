@@ -103,13 +103,17 @@ outline?.addEventListener("click", (event) => {
 });
 
 // What is wider than its box scrolls, by the arrow keys too: so it must be able to hold the focus.
-const boxes = [...document.querySelectorAll(
+// A box is told of once it is laid out, and that may be when its section comes near.
+const boxes = new ResizeObserver((entries) => {
+  const wide = entries.map(({ target }) => target.scrollWidth > target.clientWidth); // reads first
+  entries.forEach(({ target }, i) => {
+    if (wide[i]) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  });
+});
+for (const box of document.querySelectorAll(
   "pre, .pst-scrollable-table-container, .katex-display, .output.text_html, figure",
-)];
-new ResizeObserver(() => {
-  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth); // all reads before all writes
-  boxes.forEach((box, i) => wide[i] ? (box.tabIndex = 0) : box.removeAttribute("tabindex"));
-}).observe(document.querySelector("main"));
+)) boxes.observe(box);
 
 // On paper everything is unfolded, and folded again afterwards.
 const printButton = document.querySelector(".tool.print");

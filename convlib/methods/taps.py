@@ -1,4 +1,4 @@
-"""Convolution tap by tap: one cell of all kernels at a time, for all the outputs at once.
+"""Convolution tap by tap: one cell of every kernel at a time, for all the outputs at once.
 
 A depthwise layer has no product of matrices in it: each channel meets one kernel of a few numbers.
 So the sum is taken as it is written, but its loops are turned about. Outermost runs the kernel,

@@ -183,3 +183,17 @@ def test_stepping_waits_while_nothing_fits(lab_page):
     page.get_by_label("Kernel side N: less").click()
     assert not page.get_by_role("alert").is_visible()
     assert page.locator(".cl-readout").inner_text().startswith("Output at row 0, column 0: ")
+
+
+@pytest.mark.parametrize(("kernel", "answer"), [("edge", 0), ("blur", 200), ("sharpen", 200)])
+def test_photograph_asks_first(lab_page, kernel, answer):
+    page = lab_page(labs.SlidingWindow(view="photo", kernel=kernel))
+    assert "If each were 200" in page.locator(".cl-question").inner_text()
+    page.get_by_label("Your answer").fill("7")
+    page.keyboard.press("Enter")
+    assert "covered" not in page.locator(".cl-reply").inner_text()
+    pixels = "document.querySelectorAll('canvas')[1].getContext('2d').getImageData(0, 20, 62, 1).data"
+    assert page.evaluate(f"[...new Set({pixels})].length") <= 2  # painted over
+    page.get_by_label("Your answer").fill(str(answer))
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"[...new Set({pixels})].length") > 10

@@ -23,15 +23,18 @@ const texts = {
     preset: "Kernel",
     presets: { numbers: "0, 1, 2, …", edge: "Edge", blur: "Blur", sharpen: "Sharpen", own: "Your own" },
     askValue: (u, v) => `The window stops at row ${u}, column ${v} of the output. Which number will stand there?`,
+    askEven: (grey) => `In the sky the cells under the kernel are nearly alike. If each were ${grey}, which whole number would come out there?`,
     askSize: "How many rows will the output have?",
     covered: (u, v) => `Output at row ${u}, column ${v}: multiply what meets, and add.`,
     place: (u, v) => `Output at row ${u}, column ${v}: `,
+    even: (grey, sum) => `The numbers of the kernel sum to ${sum}, and ${grey} times that comes out.`,
     shape: (a, n, b) => `The input has ${a} rows, the kernel ${n}, the output ${b}.`,
     note: "Point at an output, or walk through the outputs with the arrow keys. Drag a number of the kernel sideways, or press ↑ and ↓ on it. Hatched cells are padding: zeros.",
   },
 };
 
 const traits = ["size", "kernel_size", "stride", "padding", "dilation", "kernel", "weight", "view", "ask", "controls", "revealed"];
+const grey = 200; // of an even sky
 const few = ["stride", "padding"]; // the controls of the short form
 const matrix = (rows, columns, value) => Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => value(i, j)));
 
@@ -105,9 +108,13 @@ export function render({ model, el }) {
       onstep: (n) => pick(Math.floor(n / shown[0].length), n % shown[0].length),
     });
 
-    const asked = state.ask === "size"
-      ? { text: t.askSize, answer: () => slide(state).y.length, because: () => t.shape(slide(state).x.length, weight().length, slide(state).y.length) }
-      : { text: () => t.askValue(...slide(state).last), answer: () => slide(state).y.at(-1).at(-1), because: () => "" };
+    const sum = () => Number(weight().flat().reduce((a, b) => a + b).toFixed(3));
+    const questions = {
+      even: { text: () => t.askEven(grey), answer: () => Math.round(grey * sum()), because: () => t.even(grey, sum()) },
+      size: { text: () => t.askSize, answer: () => slide(state).y.length, because: () => t.shape(slide(state).x.length, weight().length, slide(state).y.length) },
+      value: { text: () => t.askValue(...slide(state).last), answer: () => slide(state).y.at(-1).at(-1), because: () => "" },
+    };
+    const asked = () => questions[state.view === "photo" ? "even" : state.ask];
 
     function draw() {
       for (const [name, control] of Object.entries(controls)) control.show(state[name]);
@@ -150,7 +157,7 @@ export function render({ model, el }) {
 
     return {
       controls: [...Object.entries(controls).filter(([name]) => state.controls === "all" || few.includes(name)).map(([, control]) => control.el), steps.el],
-      question: state.revealed ? null : question({ ...asked, onreveal: () => set("revealed", true) }),
+      question: state.revealed ? null : question({ text: () => asked().text(), answer: () => asked().answer(), because: () => asked().because(), onreveal: () => set("revealed", true) }),
       stage: [input, before, kernel, output, after].map((part) => part.el),
       note: t.note,
       draw,
