@@ -6,6 +6,7 @@ Build first (``make book``).  These tests skip without a browser; see conftest.p
 import gzip
 import re
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -58,17 +59,16 @@ def test_nothing_overflows_or_overlaps(tabs, site, page):
 
 
 @pytest.mark.parametrize("page", WITH_LABS)
-def test_without_scripts_a_lab_is_its_plain_form(tabs, site, page):
+def test_without_scripts_a_lab_is_its_plain_form(browser, site, page):
     """So it is for a moment on every visit. Its tables may be wide: they scroll in their box."""
-    tab = tabs(320, "light")
-    tab.set_viewport_size({"width": 320, "height": 800})
-    tab.route(
-        "**/labs/page.js", lambda route: route.fulfill(body="", content_type="text/javascript")
-    )
-    assert not visit(tab, site, page)
-    tab.unroute_all()
-    assert tab.locator(".cl-lab > .cl-fallback").count() == tab.locator(".cl-lab").count() > 0
-    assert not tab.evaluate("probes.overflow()")
+    with browser.new_context(
+        java_script_enabled=False, viewport={"width": 320, "height": 800}
+    ) as context:
+        tab = context.new_page()
+        tab.goto(site + page)
+        assert tab.locator(".cl-lab > .cl-fallback").count() == tab.locator(".cl-lab").count() > 0
+        tab.evaluate(Path(__file__).with_name("probes.js").read_text())
+        assert not tab.evaluate("probes.overflow()")
 
 
 @pytest.mark.parametrize("page", FOLDED)

@@ -175,31 +175,39 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     focus = [clamp(focus[0], 0, rows - 1), clamp(focus[1], 0, columns - 1)];
   }
 
+  // Cells come and go by the hundred: they are copies of one, and the board listens for them all.
+  const places = new WeakMap();
+  const role = onset ? { role: "spinbutton", "aria-valuemin": min, "aria-valuemax": max } : { role: "gridcell" };
+  const blank = h("div", { class: "cl-cell", ...role, tabindex: onpick || onset ? -1 : null }); // show() lets one be tabbed to
   function cell(i, j) {
-    const place = `${t.row} ${i}, ${t.column} ${j}`;
-    const role = onset
-      ? { role: "spinbutton", "aria-label": `${label}, ${place}`, "aria-valuemin": min, "aria-valuemax": max }
-      : { role: "gridcell" };
-    const tabindex = onpick || onset ? -1 : null; // show() lets one cell at a time be tabbed to
-    const node = h("div", { class: "cl-cell", tabindex, ...role, onkeydown: (event) => move(event, i, j), onfocus: () => pick(i, j) });
-    if (onpick) node.addEventListener("pointerenter", () => onpick(i, j));
-    if (onpick || onset) node.addEventListener("pointerdown", () => node.focus());
-    if (onset) draggable(node, i, j);
+    const node = blank.cloneNode();
+    if (onset) node.setAttribute("aria-label", `${label}, ${t.row} ${i}, ${t.column} ${j}`);
+    places.set(node, [i, j]);
     return node;
   }
 
-  function draggable(node, i, j) {
+  const on = (name, act) => board.addEventListener(name, (event) => {
+    const place = places.get(event.target);
+    if (place) act(event, ...place);
+  });
+  on("keydown", move);
+  on("focusin", (_, i, j) => pick(i, j));
+  if (onpick) on("pointerover", (_, i, j) => onpick(i, j));
+  if (onpick || onset) on("pointerdown", ({ target }) => target.focus());
+  if (onset) drag();
+
+  function drag() {
     let from = null;
-    node.addEventListener("pointerdown", (event) => {
-      from = { x: event.clientX, y: event.clientY, value: values[i][j] };
-      node.setPointerCapture(event.pointerId);
+    on("pointerdown", ({ target, clientX, clientY, pointerId }, i, j) => {
+      from = { x: clientX, y: clientY, value: values[i][j] };
+      target.setPointerCapture(pointerId);
     });
-    node.addEventListener("pointermove", (event) => {
+    on("pointermove", (event, i, j) => {
       if (!from) return;
       const up = event.pointerType === "touch" ? 0 : from.y - event.clientY; // a finger scrolls the page that way
       change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12) * step);
     });
-    node.addEventListener("lostpointercapture", () => { from = null; });
+    on("lostpointercapture", () => { from = null; });
   }
 
   function change(i, j, value) {
