@@ -132,13 +132,14 @@ How many digits of a typical output are left, then? An error of $e$ leaves $-\\l
 worst that is {left["im2col"]:.1f} with im2col and {left["winograd"]:.1f} with Winograd's method.
 
 Three more things to see. Taps add one term to the sum after the other, where a matrix product keeps
-several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer, and without the 1×1 kernels, Winograd's error is
-{min(factors):.0f} to {max(factors):.0f} times im2col's. (The table shows the worst layer of each
-kind for each method, so its ratios differ.) [Fast algorithms](beyond/fast-algorithms.ipynb)
-explains why: its transforms subtract numbers of similar size. And the Fourier transform, for all
-its detours, is not the less exact way. Its points have absolute value 1, so nothing grows. And it
-adds in pairs, then pairs of pairs: in a tile of side $t$ a number passes through about
-$\\log_2 t$ additions along an axis, not $t$. Only the channels are added in a row.
+several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer,
+and without the 1×1 kernels, Winograd's error is {min(factors):.0f} to {max(factors):.0f} times
+im2col's. (The table shows the worst layer of each kind for each method, so its ratios differ.)
+[Fast algorithms](beyond/fast-algorithms.ipynb) explains why: its transforms subtract numbers of
+similar size. And the Fourier transform, for all its detours, is not the less exact way. Its points
+have absolute value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile of
+side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$. Only the
+channels are added in a row.
 
 The library promises a forward error of at most {BOUND:.0e} by any method. The worst on this page is
 {worst:.1e}.

@@ -49,7 +49,8 @@ USE = """(lab) => {
   const buttons = ".cl-node-input, :is(.cl-stepper, .cl-player) button:enabled";
   const marks = ":is(.cl-choice, .cl-toggle) input";
   for (const button of all(`${buttons}, ${marks}`)) timed(() => button.click());
-  for (const cell of all("[role=gridcell]")) send(cell, new PointerEvent("pointerover", { bubbles: true }));
+  const over = () => new PointerEvent("pointerover", { bubbles: true });
+  for (const cell of all("[role=gridcell]")) send(cell, over());
   for (const node of all("[role=spinbutton], [role=slider], [role=application]")) {
     key(node, "ArrowUp");
     key(node, "ArrowLeft");

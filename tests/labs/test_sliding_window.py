@@ -192,7 +192,8 @@ def test_photograph_asks_first(lab_page, kernel, answer):
     page.get_by_label("Your answer").fill("7")
     page.keyboard.press("Enter")
     assert "covered" not in page.locator(".cl-reply").inner_text()
-    pixels = "document.querySelectorAll('canvas')[1].getContext('2d').getImageData(0, 20, 62, 1).data"
+    canvas = "document.querySelectorAll('canvas')[1]"
+    pixels = f"{canvas}.getContext('2d').getImageData(0, 20, 62, 1).data"
     assert page.evaluate(f"[...new Set({pixels})].length") <= 2  # painted over
     page.get_by_label("Your answer").fill(str(answer))
     page.keyboard.press("Enter")
