@@ -105,10 +105,20 @@ def root_addresses(app, pagename, templatename, context, doctree):
     context["favicon_url"] = f"{root}{context['favicon_url']}"
 
 
-def write_robots(app, exception):
-    if exception is None and app.builder.format == "html":
-        rules = f"User-agent: *\nAllow: /\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
-        Path(app.outdir, "robots.txt").write_text(rules, encoding="utf-8")
+def write_for_robots(app, exception):
+    """The site map has every chapter, also those that this build had no need to write again."""
+    if exception is not None or app.builder.format != "html":
+        return
+    base = app.config.html_baseurl
+    chapters = sorted(app.env.found_docs - {"404"})
+    urls = "".join(f"<url><loc>{base}{name}.html</loc></url>\n" for name in chapters)
+    site_map = f"""<?xml version="1.0" encoding="utf-8"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+{urls}</urlset>
+"""
+    rules = f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n"
+    Path(app.outdir, "sitemap.xml").write_text(site_map, encoding="utf-8")
+    Path(app.outdir, "robots.txt").write_text(rules, encoding="utf-8")
 
 
 def setup(app):
@@ -116,5 +126,5 @@ def setup(app):
     # After the extensions (500), which add to the lists.
     app.connect("html-page-context", choose_assets, priority=900)
     app.connect("html-page-context", root_addresses, priority=901)
-    app.connect("build-finished", write_robots)
+    app.connect("build-finished", write_for_robots)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

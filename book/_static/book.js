@@ -103,17 +103,20 @@ outline?.addEventListener("click", (event) => {
 });
 
 // What is wider than its box scrolls, by the arrow keys too: so it must be able to hold the focus.
-// A box is told of once it is laid out, and that may be when its section comes near.
+// Each may be wide until it is laid out, and that may be when its section comes near.
 const boxes = new ResizeObserver((entries) => {
   const wide = entries.map(({ target }) => target.scrollWidth > target.clientWidth); // reads first
   entries.forEach(({ target }, i) => {
     if (wide[i]) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
+    else if (target !== document.activeElement) target.removeAttribute("tabindex");
   });
 });
 for (const box of document.querySelectorAll(
   "pre, .pst-scrollable-table-container, .katex-display, .output.text_html, figure",
-)) boxes.observe(box);
+)) {
+  box.tabIndex = 0;
+  boxes.observe(box);
+}
 
 // On paper everything is unfolded, and folded again afterwards.
 const printButton = document.querySelector(".tool.print");

@@ -1,6 +1,13 @@
 // What test_pages.py asks of a page in the browser.  Each probe returns a list of troubles.
 
 window.probes = {
+  // A section is laid out when it comes near. What is asked of the whole page wants all of them.
+  layOut() {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("article section { content-visibility: visible !important; }");
+    document.adoptedStyleSheets.push(sheet);
+  },
+
   // Mathematics or MyST markup that reached the reader raw.
   unrendered() {
     const raw =

@@ -52,10 +52,25 @@ def test_nothing_overflows_or_overlaps(tabs, site, page):
     tab = tabs(320, "light")
     tab.set_viewport_size({"width": 320, "height": 800})
     assert not visit(tab, site, page)
+    tab.evaluate("probes.layOut()")
     for width in (320, 768, 1280):
         tab.set_viewport_size({"width": width, "height": 800})
         assert not tab.evaluate("probes.overflow()"), f"at {width} px"
         assert not tab.evaluate("probes.overlap()"), f"at {width} px"
+
+
+@pytest.mark.parametrize("page", FOLDED)
+def test_an_address_leads_to_its_section(tabs, site, page):
+    """Also to one far below, where nothing above it has been laid out yet."""
+    tab = tabs(1280, "light")
+    tab.goto("about:blank")
+    last = re.findall(r'<section [^>]*\bid="([^"]+)"', text_of(page))[-1]
+    assert not visit(tab, site, f"{page}#{last}")
+    settled = "new Promise((done) => setTimeout(done, 300))"
+    tops = "[...document.querySelectorAll(':target')].map((e) => e.getBoundingClientRect().top)"
+    tab.evaluate(settled)
+    (top,) = tab.evaluate(tops)
+    assert -1 <= top < 900
 
 
 @pytest.mark.parametrize("page", WITH_LABS)
@@ -68,6 +83,7 @@ def test_without_scripts_a_lab_is_its_plain_form(browser, site, page):
         tab.goto(site + page)
         assert tab.locator(".cl-lab > .cl-fallback").count() == tab.locator(".cl-lab").count() > 0
         tab.evaluate(Path(__file__).with_name("probes.js").read_text())
+        tab.evaluate("probes.layOut()")
         assert not tab.evaluate("probes.overflow()")
 
 
