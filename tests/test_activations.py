@@ -585,6 +585,7 @@ REFUSED = [
     ("softplus_backward", (ONES, ONES), {"threshold": "20"}, TypeError,
      "softplus_backward: threshold must be a number; got threshold='20'."),
     ("elu", (ONES, True), {}, TypeError, "elu: alpha must be a number; got alpha=True."),
+    ("elu_backward", (ONES, ONES), {"alpha": "1"}, TypeError, "elu_backward: alpha must be a num"),
     ("leaky_relu", (ONES, None), {}, TypeError,
      "leaky_relu: negative_slope must be a number; got negative_slope=None."),
 ]  # fmt: skip

@@ -390,6 +390,24 @@ def test_threads_are_woken_by_the_values_in_and_out(monkeypatch, method):
     assert set(asked) == {math.prod(x.shape) + math.prod(cost.output_shape)}
 
 
+@pytest.mark.parametrize("method", ["im2col", "rows", "taps", "winograd"])
+def test_each_thread_has_its_part(monkeypatch, method):
+    """Two images, cut for four threads: into four parts at least, and not into crumbs."""
+    cuts = []
+    for module in (im2col, rows, taps, _points):
+        monkeypatch.setattr(module, "parts", lambda values: 4)
+        monkeypatch.setattr(
+            module, "share", lambda work, items, _: cuts.append(len(items)) or work(iter(items))
+        )
+    x, weight = whole(2, 4, 40, 40).astype("f4"), whole(4, 4, 3, 3).astype("f4")
+    y = cl.conv(x, weight, padding=1, method=method)
+    np.testing.assert_allclose(y, cl.conv(x, weight, padding=1, method="direct"), rtol=1e-4, atol=9)
+    assert 4 <= cuts[0] <= 16
+    if method == "im2col":  # 400 outputs: 256 make a good product, 100 do not
+        cl.conv(x[:1, :, :20, :20], weight, padding=1, method=method)
+        assert cuts[1:] == [2]
+
+
 def test_small_images_share_a_tile():
     def tiles_of_two_images(kernel, side):
         window, rows = make_window("f", kernel, 1, 0, 1, 2), np.zeros((1, 1, kernel**2))
@@ -411,15 +429,15 @@ def test_the_side_of_an_fft_tile_by_hand():
 
 
 def test_points_fit_the_caches():
-    # 32x32 tiles of 36 points of 16 channels and 16 kernels, in float32; then 1024 kernels
-    x, weight = np.ones((1, 16, 130, 130), np.float32), np.ones((16, 16, 3, 3), np.float32)
+    # 32x32 tiles of 36 points of 16 channels and 48 kernels, in float32; then 1024 kernels
+    x, weight = np.ones((1, 16, 130, 130), np.float32), np.ones((48, 16, 3, 3), np.float32)
     maps = winograd.Maps((3, 3), x)
     blocks = _points._blocks(maps, x, weight, (128, 128), 2**30, 1)
     tiles = [math.prod(at.stop - at.start for at in block) for block in blocks]
-    assert 2 * 2**20 <= max(tiles) * 36 * (16 + 16) * 4 <= 4 * 2**20
+    assert 2 * 2**20 <= max(tiles) * 36 * (16 + 48) * 4 <= 4 * 2**20
     many = _points._kernel_blocks(maps, np.ones((1024, 64, 3, 3), np.float32), 1, 1)
     assert 6 * 2**20 <= max(at.stop - at.start for at in many) * 36 * 64 * 4 <= 12 * 2**20
-    shared = _points._kernel_blocks(maps, weight, 1, 4)
+    shared = _points._kernel_blocks(maps, weight[:16], 1, 4)
     assert shared == [slice(i, i + 4) for i in (0, 4, 8, 12)]  # four kernels for each of 4 threads
 
 

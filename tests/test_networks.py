@@ -46,6 +46,7 @@ def test_normalisation_has_two_parameters_a_channel_and_takes_the_bias():
 
 
 def test_pooling_multiplies_nothing_but_moves_bytes():
+    assert layer("shufflenet-g3", "pool1").kernel_size == (3, 3)
     pool1 = layer("vgg16", "pool1")
     assert (pool1.input_shape, pool1.output_shape) == ((1, 64, 224, 224), (1, 64, 112, 112))
     assert (pool1.parameters, pool1.multiply_adds, pool1.column_bytes) == (0, 0, 0)

@@ -229,3 +229,17 @@ def test_what_is_refused(name, kernel, options, message):
     function, power = POOLS[name]
     with pytest.raises(ValueError, match=f"^{name}: .*{re.escape(message)}"):
         function(X, *power, kernel, **options)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_a_later_window_may_see_nothing(name):
+    """Cell 0 alone: the first window reads -4 and 0, the second -2 and 2."""
+    function, power = POOLS[name]
+    options = {"dilation": 4, "stride": 2}
+    assert function(X[..., :1] + 1, *power, 2, padding=((4, 1),), **options).shape == (1, 1, 1)
+    with pytest.raises(ValueError, match="it reads cells -2, 2 and so on, the input has 0 to 0"):
+        function(X[..., :1], *power, 2, padding=((4, 2),), **options)
+
+
+def test_a_whole_average_of_many_cells():
+    assert cl.avg_pool(np.full((1, 1, 12, 12), 7), 12).tolist() == [[[[7]]]]

@@ -68,6 +68,17 @@ def test_work_is_shared_and_the_blas_held(monkeypatch):
     assert blas_threads() == before
 
 
+def test_one_share_is_done_here_and_the_blas_left_alone(monkeypatch):
+    monkeypatch.setattr(_threads, "count", lambda: 2)
+    before, seen = blas_threads(), []
+
+    def work(items):
+        seen.extend((item, threading.get_ident(), blas_threads()) for item in items)
+
+    _threads.share(work, [1, 2, 3], 1)
+    assert seen == [(item, threading.get_ident(), before) for item in (1, 2, 3)]
+
+
 def test_an_error_in_any_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(_threads, "count", lambda: 2)
     before = blas_threads()

@@ -150,6 +150,10 @@ def test_search_finds(tabs, site):
     tab = tabs(1280, "light")
     assert not visit(tab, site, "search.html?q=stride")
     tab.wait_for_selector("#search-results li a")
+    tab.wait_for_selector("#search-results .context")
+    quoted = tab.locator("#search-results").inner_text()
+    assert "stride" in quoted
+    assert "\\" not in quoted  # of a formula its characters, not its TeX
     visit(tab, site, "book/notation.html")
     tab.keyboard.press("Control+k")
     tab.keyboard.type("padding")

@@ -61,7 +61,7 @@ GROWING = {
     "conv_matrix": lambda: cl.conv_matrix(np.ones((6, 2, 3, 2)), (5, 4), groups=2),
     "zero_insert": lambda: cl.zero_insert(IMAGES, (3, 2)),
     "im2col": lambda: cl.im2col(IMAGES, (3, 2)),
-    "col2im": lambda: cl.col2im(np.ones((2, 3, 4 * 3)), (7, 5), 1, stride=2),
+    "col2im": lambda: cl.col2im(np.ones((2, 3 * 4, 3 * 2)), (7, 5), 2, stride=2),
     "resize": lambda: cl.resize(IMAGES, size=(7, 9)),
     "adaptive_avg_pool": lambda: cl.adaptive_avg_pool(IMAGES, (7, 9)),
     "adaptive_max_pool": lambda: cl.adaptive_max_pool(IMAGES, (7, 9)),
