@@ -382,5 +382,5 @@ def test_any_layout_in_memory():
 
 
 def test_pointwise_conv_speaks_in_its_own_name_of_what_is_no_array():
-    with pytest.raises(TypeError, match="^pointwise_conv: weight must be a numpy"):
+    with pytest.raises(TypeError, match=r"^pointwise_conv: weight must be a numpy"):
         cl.pointwise_conv(np.ones((1, 1, 3)), [[[1.0]]])
