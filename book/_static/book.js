@@ -59,8 +59,7 @@ const announcer = Object.assign(document.createElement("div"), { className: "vis
 announcer.setAttribute("role", "status");
 document.querySelector("main").append(announcer);
 
-for (const block of document.querySelectorAll("div.highlight > pre")) {
-  if (block.closest(".output")) continue;
+function offerCopy(block) {
   const button = Object.assign(document.createElement("button"), {
     className: "copybtn", type: "button", textContent: "Copy",
   });
@@ -72,6 +71,7 @@ for (const block of document.querySelectorAll("div.highlight > pre")) {
   });
   block.after(button);
 }
+const copied = (box) => box.matches("div.highlight > pre") && !box.closest(".output");
 
 // The outline marks the section whose heading was last passed.
 const links = new Map(
@@ -103,18 +103,21 @@ outline?.addEventListener("click", (event) => {
 });
 
 // What is wider than its box scrolls, by the arrow keys too: so it must be able to hold the focus.
-// Each may be wide until it is laid out, and that may be when its section comes near.
+// It is known when a box is laid out, and that may be when its section comes near. Until then it
+// does not scroll.
 const boxes = new ResizeObserver((entries) => {
   const wide = entries.map(({ target }) => target.scrollWidth > target.clientWidth); // reads first
   entries.forEach(({ target }, i) => {
+    if ("unseen" in target.dataset && copied(target)) offerCopy(target);
+    delete target.dataset.unseen;
     if (wide[i]) target.tabIndex = 0;
-    else if (target !== document.activeElement) target.removeAttribute("tabindex");
+    else target.removeAttribute("tabindex");
   });
 });
 for (const box of document.querySelectorAll(
   "pre, .pst-scrollable-table-container, .katex-display, .output.text_html, figure",
 )) {
-  box.tabIndex = 0;
+  box.dataset.unseen = "";
   boxes.observe(box);
 }
 
