@@ -39,7 +39,10 @@ def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -
     view = columns_view(x, window)  # (C, *kernel, B, *out)
     if scratch is not None and scratch.keep:
         laid = scratch("columns", view.shape)
-        lay(laid, view, x, window, scratch)
+        if window.stride[-1] == 1:
+            laid[...] = view
+        else:
+            _lay_by_phase(laid, x, window, scratch)
         view = laid
     rows = channels // groups * math.prod(window.kernel_size)
     return view.reshape(groups, rows, batch * math.prod(view.shape[2 + rank :]))
@@ -59,14 +62,6 @@ def taps_first(x: Array, window: Window) -> Array:
     rank = x.ndim - 2
     taps = tuple(range(2 + rank, 2 + 2 * rank))
     return moveaxis(windows(x, window), (*taps, 1), (*range(rank), -1))
-
-
-def lay(laid: Array, view: Array, x: Array, window: Window, scratch: Scratch) -> None:
-    """Copy to `laid` what `view` shows, the windows of `x` in the order of columns."""
-    if window.stride[-1] == 1 or not scratch.keep:
-        laid[...] = view
-    else:
-        _lay_by_phase(laid, x, window, scratch)
 
 
 def _lay_by_phase(laid: Array, x: Array, window: Window, scratch: Scratch) -> None:

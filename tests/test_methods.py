@@ -378,8 +378,7 @@ def test_auto_is_im2col_for_tensors(torch):
 @pytest.mark.parametrize("method", ["im2col", "rows", "taps", "winograd", "fft", "backward"])
 def test_threads_are_woken_by_the_values_in_and_out(monkeypatch, method):
     asked = []
-    for module in (im2col, rows, taps, _points):
-        monkeypatch.setattr(module, "parts", lambda values: asked.append(values) or 1)
+    monkeypatch.setattr(im2col, "parts", lambda values: asked.append(values) or 1)
     x, weight = whole(2, 4, 9, 9), whole(6, 2, 3, 3)
     stride = 2 if method == "backward" else 1
     cost = cl.conv_cost(x.shape, weight.shape, groups=2, stride=stride)
@@ -394,8 +393,8 @@ def test_threads_are_woken_by_the_values_in_and_out(monkeypatch, method):
 def test_each_thread_has_its_part(monkeypatch, method):
     """Two images, cut for four threads: into four parts at least, and not into crumbs."""
     cuts = []
+    monkeypatch.setattr(im2col, "parts", lambda values: 4)
     for module in (im2col, rows, taps, _points):
-        monkeypatch.setattr(module, "parts", lambda values: 4)
         monkeypatch.setattr(
             module, "share", lambda work, items, _: cuts.append(len(items)) or work(iter(items))
         )

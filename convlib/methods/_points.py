@@ -26,7 +26,7 @@ from .._arrays import (
     new,
     pad,
 )
-from .._threads import parts, share
+from .._threads import share
 from ..geometry import Ints, Window, tiles
 from . import im2col
 
@@ -67,7 +67,7 @@ def forward(
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], groups, weight.shape[0] // groups, *out), x, maps.dtype, fill=False)
-    shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
+    shares = im2col.shares_of(x, x.shape, y.shape)
     blocks = _blocks(maps, x, weight, out, budget, max(1, shares))
     kernels = _kernel_blocks(maps, weight, groups, shares // len(blocks))
     grouped = cast(weight, maps.dtype).reshape(*y.shape[1:3], *weight.shape[1:])

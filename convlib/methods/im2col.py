@@ -47,7 +47,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     rows = as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
-    shares = _shares(x.shape, y.shape, x)
+    shares = shares_of(x, x.shape, y.shape)
     limit = _limit(x.shape, y.shape, window, rows, budget, shares)
     places = _tiles(x.shape, y.shape, window, limit)
     pieces = _group_parts(groups, shares if len(places) == 1 else 1)
@@ -86,7 +86,7 @@ def backward_input(
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
     grad_x = new(x_shape, weight, accumulator(weight))
     seen, grouped = weight.shape[1], _by_group(weight, groups)
-    shares = _shares(x_shape, grad.shape, grad)
+    shares = shares_of(grad, x_shape, grad.shape)
     limit = _limit(x_shape, grad.shape, window, as_rows(weight, groups), budget, shares)
     places = _tiles(x_shape, grad.shape, window, limit)
 
@@ -111,7 +111,7 @@ def backward_weight(
 ) -> Array:
     """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
     seen, rows = weight_shape[1], as_rows(new(weight_shape, x), groups)
-    shares = _shares(x.shape, grad.shape, grad)
+    shares = shares_of(grad, x.shape, grad.shape)
     limit = _limit(x.shape, grad.shape, window, rows, budget, shares)
     places = _tiles(x.shape, grad.shape, window, limit)
     found: dict[Ints, Array] = {}
@@ -133,7 +133,7 @@ def backward_weight(
     return total.reshape(weight_shape)
 
 
-def _shares(x_shape: Sequence[int], y_shape: Sequence[int], like: Array) -> int:
+def shares_of(like: Array, x_shape: Sequence[int], y_shape: Sequence[int]) -> int:
     """Into how many parts the work is cut for threads; 0 for tensors, which have torch's own."""
     return 0 if is_tensor(like) else parts(math.prod(x_shape) + math.prod(y_shape))
 

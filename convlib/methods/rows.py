@@ -17,7 +17,6 @@ from .._arrays import (
     Array,
     Scratch,
     cast,
-    is_tensor,
     keeps_scratch,
     moveaxis,
     namespace,
@@ -25,7 +24,7 @@ from .._arrays import (
     pad,
     windows,
 )
-from .._threads import parts, share
+from .._threads import share
 from ..geometry import Ints, Window, tiles
 from ..lowering import kernel_first
 from . import im2col
@@ -48,7 +47,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     first = moveaxis(weight, 1, 2)  # each kernel's first axis, then its channels
     kernels = im2col.as_rows(first, groups)[:, None]  # (G, 1, K/G, R)
     y = new((len(x), groups, kernels.shape[2], out[0], math.prod(out[1:])), kernels, fill=False)
-    shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
+    shares = im2col.shares_of(x, x.shape, y.shape)
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(kernels, keep=keeps_scratch(x, weight))

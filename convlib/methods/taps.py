@@ -17,16 +17,16 @@ from .._arrays import (
     Scratch,
     accumulator,
     cast,
-    is_tensor,
     keeps_scratch,
     moveaxis,
     namespace,
     new,
     pad,
 )
-from .._threads import parts, share
+from .._threads import share
 from ..geometry import Ints, Window, tiles
 from ..lowering import taps_first
+from . import im2col
 
 BLOCK_BYTES = 2**19
 """Bytes of sums in a tile: they stay in the cache from the first tap to the last."""
@@ -44,7 +44,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     turned = moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
-    shares = 0 if is_tensor(x) else parts(math.prod(x.shape) + math.prod(y.shape))
+    shares = im2col.shares_of(x, x.shape, y.shape)
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(weight, keep=keeps_scratch(x, weight))
