@@ -50,7 +50,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     17 channels, in and out, and at a third of the speed; those of the kernels are worth it from
     some 32 tiles on. Only float32 in NumPy: there the result is looked at, and done again where an
     input was not finite; and float64 keeps its last digits. "taps" for depthwise layers of many
-    channels and short rows, "rows" for small kernels over wide ones.
+    channels and short rows; "rows" where a group has few kernels, or few weights and wide rows.
     """
     if is_tensor(x) or window.is_point:
         return "im2col"
@@ -102,14 +102,15 @@ def conv(
         ``11 1234 44``, ``34 1234 12``.
     method : "auto", "im2col", "rows", "taps", "winograd", "fft", "direct" or "native"
         How it is computed: by columns and matrix products; by columns along every axis but the
-        first, and products of blocks of rows that overlap in memory; tap by tap of the kernels, for
-        all outputs at once; by products of points of small tiles (stride and dilation 1, kernels
-        of at most 5 cells a side); by products of spectra (for large kernels); by the definition;
-        by torch's own kernel (tensors only).
+        first, and products of views of them that overlap; tap by tap of the kernels, for all
+        outputs at once; by products of points of small tiles (stride and dilation 1, kernels of
+        at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
+        torch's own kernel (tensors only).
         "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
         with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "taps" for depthwise
-        layers of 16 channels or more for each output of a row; "rows" for small kernels over
-        wide rows, as in first layers, grouped and other depthwise ones; else "im2col".
+        layers of 64 channels or more for each output of a row; "rows" where windows overlap along
+        the first of several axes, and a group has few kernels, as in grouped and other depthwise
+        layers, or few weights and wide rows, as in first ones; else "im2col".
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -130,10 +131,10 @@ def conv(
     Notes
     -----
     ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
-    `budget` bytes of columns and one tile of input and output, in each thread, "rows" 2 MiB of
-    lines, and "taps" 1 MiB of sums; Winograd and the FFT need up to twice the budget, and 12 MiB of
-    kernels. A thread keeps its scratch memory for the next call, at most 8 MiB a piece. Large
-    NumPy arrays are computed in as many threads as the BLAS would take (with the extra
+    `budget` bytes of columns and one tile of input and output, in each thread, "rows" 4 MiB of
+    lines and sums, and "taps" 1 MiB of sums; Winograd and the FFT need up to twice the budget, and
+    12 MiB of kernels. A thread keeps its scratch memory for the next call, at most 8 MiB a piece.
+    Large NumPy arrays are computed in as many threads as the BLAS would take (with the extra
     ``convlib[threads]``), of small ones it does the products so; the same number of threads gives
     the same bits. In float32 no output of "auto" is further from the exact one than 2e-4 of the
     outputs' root mean square, for inputs of one scale. float16 and bfloat16 are summed in float32;

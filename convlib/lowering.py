@@ -39,7 +39,7 @@ def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -
     view = columns_view(x, window)  # (C, *kernel, B, *out)
     if scratch is not None and scratch.keep:
         laid = scratch("columns", view.shape)
-        if window.stride[-1] == 1:
+        if window.stride[-1] == 1 or window.kernel_size[-1] == 1:
             laid[...] = view
         else:
             _lay_by_phase(laid, x, window, scratch)

@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from dataclasses import replace
 from itertools import product
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_rows_and_taps_are_direct_for_every_budget(xp, method, g):
     for budget in (1, 3 * g.column_bytes(), cl.COLUMN_BUDGET):
         y = xp.call(cl.conv, g.x, g.weight, g.bias, method=method, budget=budget, **g.options)
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("by_tap", [False, True])
+@given(g=geometries(batches=(0, 1, 2)))
+def test_rows_multiplies_tap_by_tap_or_row_by_row(by_tap, g):
+    expected = cl.conv(g.x, g.weight, method="direct", **g.options)
+    with mock.patch.object(rows, "_goes_by_tap", lambda *_: by_tap or g.dilation[0] > 1):
+        y = cl.conv(g.x, g.weight, method="rows", **g.options)
+    np.testing.assert_array_equal(y, expected)
 
 
 @given(g=geometries(batches=(None, 1, 2)))
@@ -344,19 +354,32 @@ IMAGE_48 = (1, 48, 24, 24), (48, 48, 3, 3)  # 48 channels, 6*6 tiles
         (((1, 47, 28, 28), (48, 47, 3, 3)), {}, "rows"),
         (((1, 48, 28, 28), (47, 48, 3, 3)), {}, "rows"),
         (((1, 48, 28, 28), (48, 48, 5, 5)), {"padding": 2}, "rows"),
-        (((1, 48, 28, 28), (64, 48, 5, 5)), {"padding": 2}, "im2col"),  # more than 2**16 weights
-        (((1, 4, 27, 27), (4, 4, 3, 3)), {}, "im2col"),  # rows of 27 outputs
-        (((1, 4, 28, 28), (4, 4, 3, 3)), {}, "rows"),
-        (((1, 4, 64, 64), (4, 4, 3, 3)), {"stride": 3}, "im2col"),  # no row is read twice
-        (((1, 4, 64, 64), (4, 4, 3, 3)), {"dilation": (2, 1)}, "im2col"),
-        (((1, 4, 64, 64), (4, 4, 3, 3)), {"dilation": (1, 2)}, "rows"),
-        (((1, 4, 64, 64), (4, 4, 1, 1)), {"padding": 0}, "im2col"),
-        (((1, 4, 64), (4, 4, 3)), {}, "im2col"),  # a signal has no rows
-        (((1, 64, 8, 4), (64, 1, 3, 3)), {"groups": 64}, "taps"),  # rows of 4 outputs
-        (((1, 64, 8, 10), (64, 1, 3, 3)), {"groups": 64, "stride": 3}, "taps"),
-        (((1, 63, 8, 4), (63, 1, 3, 3)), {"groups": 63}, "im2col"),
-        (((1, 64, 4, 8), (64, 1, 3, 3)), {"groups": 64}, "im2col"),
-        (((1, 64, 8, 4), (128, 1, 3, 3)), {"groups": 64}, "im2col"),  # two kernels a channel
+        # rows, tap by tap: few kernels, and enough to read and to write for each tap
+        (((1, 72, 20, 20), (100, 72, 3, 3)), {"dtype": "f8"}, "rows"),  # 400 outputs
+        (((1, 72, 20, 20), (101, 72, 3, 3)), {"dtype": "f8"}, "im2col"),  # fewer than 4*101
+        (((1, 8, 52, 52), (8, 8, 3, 3)), {}, "im2col"),  # 8*3*2704 cells
+        (((1, 8, 53, 53), (8, 8, 3, 3)), {}, "rows"),  # 8*3*2809, more than 2**16
+        (((1, 32, 28, 28), (32, 1, 3, 3)), {"groups": 32}, "rows"),
+        (((1, 8, 53, 53), (8, 8, 3, 3)), {"dilation": 2, "padding": 2}, "rows"),
+        (((1, 8, 106, 106), (8, 8, 3, 3)), {"stride": 2}, "rows"),
+        (((1, 8, 160, 160), (8, 8, 3, 3)), {"stride": 3}, "im2col"),  # no row is read twice
+        (((1, 64, 64, 64), (64, 64, 1, 1)), {"padding": 0}, "im2col"),
+        (((1, 8, 53 * 53), (8, 8, 3)), {}, "im2col"),  # a signal has no rows
+        # rows, row by row: few weights and wide rows
+        (((1, 2, 28, 28), (7, 2, 3, 3)), {}, "rows"),
+        (((1, 2, 28, 27), (7, 2, 3, 3)), {}, "im2col"),  # rows of 27 outputs
+        (((1, 8, 28, 28), (455, 8, 3, 3)), {}, "rows"),  # 32,760 weights
+        (((1, 8, 28, 28), (456, 8, 3, 3)), {}, "im2col"),  # 32,832, more than 2**15
+        (((1, 2, 28, 28), (7, 2, 3, 3)), {"dilation": (2, 1)}, "im2col"),
+        (((1, 2, 28, 30), (7, 2, 3, 3)), {"dilation": (1, 2)}, "rows"),
+        (((1, 8, 28, 55), (8, 8, 3, 3)), {}, "im2col"),  # 8*3*1540 cells for a tap
+        (((1, 8, 28, 56), (8, 8, 3, 3)), {}, "rows"),  # broad rows
+        # taps
+        (((1, 256, 8, 4), (256, 1, 3, 3)), {"groups": 256}, "taps"),  # rows of 4 outputs
+        (((1, 256, 8, 10), (256, 1, 3, 3)), {"groups": 256, "stride": 3}, "taps"),
+        (((1, 255, 8, 4), (255, 1, 3, 3)), {"groups": 255}, "im2col"),
+        (((1, 256, 4, 8), (256, 1, 3, 3)), {"groups": 256}, "im2col"),
+        (((1, 256, 8, 4), (512, 1, 3, 3)), {"groups": 256}, "im2col"),  # two kernels a channel
     ],
 )
 def test_what_auto_chooses(shapes, options, method):

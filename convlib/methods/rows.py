@@ -1,11 +1,12 @@
-"""Convolution row by row: columns along every axis but the first, whose windows stay as they lie.
+"""Convolution by rows: columns along every axis but the first, whose rows stay as they lie.
 
 im2col copies a cell once for every tap that reads it. Along the first axis that is not needed. Lay
-the other axes out as columns, one row of the input after the other: then what row u of the output
-reads is the block of rows ``u*s`` to ``u*s + N``, one beneath the other in memory. The block of row
-u + 1 overlaps it, and a view may overlap. So a cell is copied N times, not N*N.
+the other axes out as columns, one line of them for each row of the input: then what the outputs
+read lies there already, and the views of it may overlap. So a cell is copied N times, not N*N.
 
-The price is a product for each row, where im2col has one for all of them.
+There are two such views. Tap i of the first axis reads, for all rows of outputs at once, the lines
+from i on: N matrix products, which are added up. Or row u of outputs reads the N lines from u on:
+one product for each row. The first has sums to add, the second products to call.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Iterator
 from .._arrays import (
     Array,
     Scratch,
+    accumulator,
     cast,
     keeps_scratch,
     moveaxis,
     namespace,
     new,
     pad,
+    step,
     windows,
 )
 from .._threads import share
@@ -29,25 +32,29 @@ from ..geometry import Ints, Window, tiles
 from ..lowering import kernel_first
 from . import im2col
 
-BLOCK_BYTES = 2 * 2**20
-"""Bytes of lines laid out at once: what the outer caches hold between the copy and the products."""
+BLOCK_BYTES = 4 * 2**20
+"""Bytes of lines and sums at once: what the outer caches hold between the copy and the products."""
 
 WIDE = 28
-"""Outputs in a row, from which on a product is worth its call."""
+"""Outputs in a row, from which on a product for each row is worth its call."""
 
-SMALL = 2**16
+BROAD = 56
+"""Outputs in a row, from which on a product for each row is better than one for each tap."""
+
+SMALL = 2**15
 """Weights of a group that may be read anew for every row: the cache beside the core holds them."""
+
+LEAST = 2**16
+"""Cells that a tap of the first axis reads, from which on a product for each tap is worth it."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
-    """``(G, K/G, R) @ (B, G, H, R, L)``: for each of H rows of outputs, its block of R lines."""
-    if window.dilation[0] > 1:  # then a row's block would have lines between that it does not read
-        return im2col.forward(x, weight, window, groups=groups, budget=budget)
+    """Lines of the input, and their products with the kernels: tap by tap, or row by row."""
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
-    first = moveaxis(weight, 1, 2)  # each kernel's first axis, then its channels
-    kernels = im2col.as_rows(first, groups)[:, None]  # (G, 1, K/G, R)
-    y = new((len(x), groups, kernels.shape[2], out[0], math.prod(out[1:])), kernels, fill=False)
+    kernels = _by_tap(weight, groups)  # (N, G, k, R)
+    y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
     shares = im2col.shares_of(x, x.shape, y.shape)
+    multiply = _tap_by_tap if _goes_by_tap(weight, window, out, groups) else _row_by_row
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(kernels, keep=keeps_scratch(x, weight))
@@ -55,12 +62,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
             reach = window.reach(tuple(x.shape[2:]), (rows, *(slice(0, n) for n in out[1:])))
             slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
             slab = pad(slab, reach, window.mode, scratch)
-            blocks = _blocks(_lines(slab, window, seen, scratch), window)  # (B, g, rows, R, L)
-            place = y[images, some, :, rows].swapaxes(2, 3)  # (B, g, rows, k, L)
-            if scratch.keep:
-                namespace(x).matmul(kernels[some], blocks, out=place)
-            else:
-                place[...] = kernels[some] @ blocks
+            multiply(kernels[:, some], slab, window, y[images, some, :, rows], scratch)
 
     limit = _limit(y, kernels, window, min(budget, BLOCK_BYTES), max(1, shares))
     share(work, list(tiles((*y.shape[:2], out[0]), limit)), shares)
@@ -68,43 +70,98 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
 
 
 def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
-    """True where it pays: rows that overlap, wide enough for a product each, and few weights."""
-    overlap = window.kernel_size[0] > window.stride[0] and window.dilation[0] == 1
-    small = math.prod(weight.shape) // groups <= SMALL
-    return overlap and small and math.prod(out[1:]) >= WIDE
+    """True where it pays: rows that overlap, and enough in each product to be worth its call."""
+    if len(out) < 2 or window.kernel_size[0] <= window.stride[0]:
+        return False
+    if _goes_by_tap(weight, window, out, groups):
+        read = weight.shape[1] * groups * math.prod(window.kernel_size[1:]) * math.prod(out)
+        return read >= LEAST and math.prod(out) >= 4 * weight.shape[0] // groups
+    return math.prod(weight.shape) // groups <= SMALL and math.prod(out[1:]) >= WIDE
+
+
+def _goes_by_tap(weight: Array, window: Window, out: Ints, groups: int) -> bool:
+    """True where a product for each tap is better than one for each row, or the only way."""
+    if window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
+        return True
+    sums, lines = weight.shape[0] // groups, weight.shape[1] * math.prod(weight.shape[3:])
+    broad = math.prod(out[1:]) >= BROAD and math.prod(weight.shape) // groups <= SMALL
+    return sums <= lines and not broad  # a tap adds to the sums, and spares copies of the lines
+
+
+def _by_tap(weight: Array, groups: int) -> Array:
+    """(K, C/G, N, *kernel) as a matrix for each tap of the first axis, (N, G, k, R)."""
+    kernels, seen, height = weight.shape[:3]
+    across = math.prod(weight.shape[3:])
+    turned = new((height, kernels, seen, across), weight, accumulator(weight), fill=False)
+    taps = moveaxis(weight.reshape(kernels, seen, height, across), 2, 0)
+    for tap in range(across):  # the runs of channels are longer than those of a few taps
+        turned[..., tap] = taps[..., tap]
+    return turned.reshape(height, groups, kernels // groups, seen * across)
 
 
 def _limit(y: Array, kernels: Array, window: Window, most: int, shares: int) -> int:
     """Rows of outputs to a tile, in `most` bytes: some of one group, or all of some groups."""
-    height, s, rows = window.kernel_size[0], window.stride[0], y.shape[3]
-    line = kernels.shape[3] // height * y.shape[4] * y.dtype.itemsize  # bytes, a row of the input
+    height, s, rows = window.span[0], window.stride[0], y.shape[3]
+    line = sum(kernels.shape[2:]) * y.shape[4] * y.dtype.itemsize  # of columns, and of sums
     limit = most // (line * ((rows - 1) * s + height)) * rows or (most // line - height) // s + 1
     return max(1, min(limit, -(-y.shape[0] * y.shape[1] * rows // shares)))
 
 
-def _lines(slab: Array, window: Window, seen: int, scratch: Scratch) -> Array:
-    """Columns along every axis but the first: (B, g, rows, C/G*..., L)."""
-    batch, channels = slab.shape[:2]
-    rank = slab.ndim - 2
+def _columns(slab: Array, window: Window, seen: int) -> Array:
+    """Columns along every axis but the first: a view (B, g, C/G, *kernel, rows, *out)."""
     across = Window(
         (1, *window.kernel_size[1:]),
         (1, *window.stride[1:]),
         (1, *window.dilation[1:]),
-        ((0, 0),) * rank,
+        ((0, 0),) * (slab.ndim - 2),
     )
     view = kernel_first(windows(slab, across))[:, :, 0]  # (B, C, *kernel, rows, *out)
-    view = view.reshape(batch, channels // seen, seen, *view.shape[2:])
-    view = moveaxis(view, 2 + rank, 2)  # (B, g, rows, C/G, *kernel, *out)
+    return view.reshape(len(slab), slab.shape[1] // seen, seen, *view.shape[2:])
+
+
+def _tap_by_tap(kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch) -> None:
+    """Write the sum over i of ``kernels[i] @ lines[i::stride]`` to `y` (B, g, k, rows, L)."""
+    rows, length = y.shape[3:]
+    target = y.reshape(*y.shape[:3], rows * length)  # a view: the rows of `y` stand side by side
+    lines: dict[int, Array] = {}
+    for tap, matrices in enumerate(kernels):
+        # With a stride of s, all outputs together read every s-th line: one of s phases.
+        shift, phase = divmod(tap * window.dilation[0], window.stride[0])
+        if phase not in lines:
+            lines[phase] = _phase(phase, kernels, slab, window, y, scratch)
+        block = lines[phase][..., shift * length : (shift + rows) * length]
+        if tap:
+            target += scratch.product("products", matrices, block)
+        elif scratch.keep:
+            namespace(y).matmul(matrices, block, out=target)
+        else:
+            target[...] = matrices @ block
+
+
+def _phase(
+    phase: int, kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch
+) -> Array:
+    """Every s-th line, from the one called `phase` on, side by side: (B, g, R, rows*L)."""
+    cells = slab[:, :, phase:]
+    cells = cells[:, :, step(window.stride[0], cells.shape[2])]
+    view = _columns(cells, window, slab.shape[1] // y.shape[1])
+    laid = scratch(f"lines {phase}", view.shape)
+    laid[...] = view
+    return laid.reshape(*y.shape[:2], kernels.shape[3], cells.shape[2] * y.shape[4])
+
+
+def _row_by_row(kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch) -> None:
+    """Write ``kernels @ lines[u*stride : u*stride + N]`` to row u of `y` (B, g, k, rows, L)."""
+    height, groups, count, each = kernels.shape
+    view = _columns(slab, window, slab.shape[1] // groups)
+    view = moveaxis(view, slab.ndim, 2)  # (B, g, rows, C/G, *kernel, *out)
     laid = scratch("lines", view.shape)
     laid[...] = view
-    lines, length = math.prod(view.shape[3 : 3 + rank]), math.prod(view.shape[3 + rank :])
-    return laid.reshape(*laid.shape[:3], lines, length)
-
-
-def _blocks(lines: Array, window: Window) -> Array:
-    """What each row of outputs reads: overlapping blocks of lines, a view (B, g, rows, R, L)."""
-    batch, groups, rows, each, length = lines.shape
-    beneath = lines.reshape(batch, groups, rows * each, length)
-    high, step = window.kernel_size[0] * each, window.stride[0] * each
-    block = Window((high, 1), (step, 1), (1, 1), ((0, 0), (0, 0)))
-    return windows(beneath, block)[..., 0].swapaxes(3, 4)
+    beneath = laid.reshape(*y.shape[:2], slab.shape[2] * each, y.shape[4])
+    block = Window((height * each, 1), (window.stride[0] * each, 1), (1, 1), ((0, 0), (0, 0)))
+    blocks = windows(beneath, block)[..., 0].swapaxes(3, 4)  # (B, g, rows, N*R, L), overlapping
+    matrices = moveaxis(kernels, 0, 2).reshape(groups, 1, count, height * each)
+    if scratch.keep:
+        namespace(y).matmul(matrices, blocks, out=y.swapaxes(2, 3))
+    else:
+        y.swapaxes(2, 3)[...] = matrices @ blocks

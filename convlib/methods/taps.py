@@ -31,7 +31,7 @@ from . import im2col
 BLOCK_BYTES = 2**19
 """Bytes of sums in a tile: they stay in the cache from the first tap to the last."""
 
-LONG = 16
+LONG = 64
 """Channels for each output in a row, from which on a run of channels beats a row."""
 
 
