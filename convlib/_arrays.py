@@ -206,8 +206,10 @@ def cast(x: Array, dtype: Any) -> Array:
     """`x` in `dtype`: itself where it has that dtype already."""
     if is_tensor(x):
         return x.to(dtype)
+    if x.dtype == dtype:
+        return x
     with np.errstate(over="ignore"):  # too large for half precision: infinity, as in torch
-        return x.astype(dtype, copy=False)
+        return x.astype(dtype)
 
 
 def new(shape: Sequence[int], like: Array, dtype: Any = None, *, fill: bool = True) -> Array:

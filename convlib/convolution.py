@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
 
 from ._arrays import (
     Array,
@@ -57,7 +60,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     out = window.output_size(tuple(x.shape[2:]))
     tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
     thick = min(weight.shape[0] // groups, weight.shape[1]) >= 48 and tiles >= 32
-    square = window.kernel_size == (3, 3) and str(x.dtype) == "float32"
+    square = window.kernel_size == (3, 3) and x.dtype == np.float32
     if thick and square and winograd.suits(window):
         return "winograd"
     if taps.suits(weight, out, groups):
@@ -331,29 +334,48 @@ def _check_layer(
             f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least; "
             f"got weight.shape={tuple(weight.shape)}."
         )
-    rank = weight.ndim - 2
-    images, batched = as_batch(where, "x", x, rank)
-    if min(weight.shape) < 1:
-        raise ValueError(
-            f"{where}: no axis of weight may be empty; got weight.shape={tuple(weight.shape)}."
-        )
-    window = make_window(
-        where, tuple(weight.shape[2:]), stride, padding, dilation, rank, padding_mode
+    images, batched = as_batch(where, "x", x, weight.ndim - 2)
+    options = (stride, padding, dilation, groups, padding_mode, budget)
+    # Remembered by value; and True, which is no stride, would be found under 1.
+    plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
+    check = _known_geometry if plain else _check_geometry
+    window, groups, budget, padded, out = check(
+        where, tuple(x.shape), tuple(weight.shape), *options
     )
+    check_memory(where, x, the_padded_input=padded, the_output=out)
+    return _Layer(images, batched, window, groups, budget)
+
+
+def _check_geometry(
+    where: str,
+    shape: Ints,
+    weight_shape: Ints,
+    stride: IntOrInts,
+    padding: Padding,
+    dilation: IntOrInts,
+    groups: int,
+    padding_mode: str,
+    budget: int,
+) -> tuple[Window, int, int, Ints, Ints]:
+    """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
+    rank = len(weight_shape) - 2
+    batch, channels, size = shape[: -rank - 1] or (1,), shape[-rank - 1], shape[-rank:]
+    if min(weight_shape) < 1:
+        raise ValueError(
+            f"{where}: no axis of weight may be empty; got weight.shape={weight_shape}."
+        )
+    window = make_window(where, weight_shape[2:], stride, padding, dilation, rank, padding_mode)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (budget,) = per_axis(where, "budget", budget, 1, least=1)
-    check_channels(where, tuple(x.shape), tuple(weight.shape), groups)
-    size = tuple(images.shape[2:])
+    check_channels(where, shape, weight_shape, groups)
     check_fits(where, window, size)
     check_padding(where, window, size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    check_memory(
-        where,
-        x,
-        the_padded_input=(*images.shape[:2], *padded),
-        the_output=(len(images), len(weight), *window.output_size(size)),
-    )
-    return _Layer(images, batched, window, groups, budget)
+    out = (*batch, weight_shape[0], *window.output_size(size))
+    return window, groups, budget, (*batch, channels, *padded), out
+
+
+_known_geometry = lru_cache(maxsize=1024)(_check_geometry)
 
 
 def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:

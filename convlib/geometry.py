@@ -10,7 +10,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from numbers import Real
 from typing import Any, NamedTuple
@@ -36,12 +36,12 @@ class Window:
     dilation: Ints
     padding: Pairs  # (before, after) per axis
     mode: str = "zeros"  # what the padding holds
+    span: Ints = field(init=False, repr=False, compare=False)
+    """Cells from the first tap to the last, per axis: ``d*(N - 1) + 1``."""
 
-    @property
-    def span(self) -> Ints:
-        """Cells from the first tap to the last, per axis: ``d*(N - 1) + 1``."""
+    def __post_init__(self) -> None:
         axes = zip(self.kernel_size, self.dilation, strict=True)
-        return tuple([d * (n - 1) + 1 for n, d in axes])
+        object.__setattr__(self, "span", tuple([d * (n - 1) + 1 for n, d in axes]))
 
     @property
     def is_point(self) -> bool:
