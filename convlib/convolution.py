@@ -20,6 +20,7 @@ from ._arrays import (
     is_tensor,
     namespace,
 )
+from ._threads import narrow
 from .geometry import (
     IntOrInts,
     Ints,
@@ -51,7 +52,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
 
     "winograd" where the products it saves outweigh its maps. They cost as much as the products of
     17 channels, in and out, and at a third of the speed; those of the kernels are worth it from
-    some 32 tiles on. Only float32 in NumPy: there the result is looked at, and done again where an
+    some 32 tiles on, or half as many where the BLAS is slow. Only float32 in NumPy: there the result is looked at, and done again where an
     input was not finite; and float64 keeps its last digits. "taps" for depthwise layers of many
     channels and short rows; "rows" where a group has few kernels, or few weights and wide rows.
     """
@@ -59,9 +60,10 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
         return "im2col"
     out = window.output_size(tuple(x.shape[2:]))
     tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
-    thick = min(weight.shape[0] // groups, weight.shape[1]) >= 48 and tiles >= 32
+    thick = min(weight.shape[0] // groups, weight.shape[1])
+    saves = thick >= 48 and tiles >= 32 or thick >= 256 and tiles >= 16 and narrow()
     square = window.kernel_size == (3, 3) and x.dtype == np.float32
-    if thick and square and winograd.suits(window):
+    if saves and square and winograd.suits(window):
         return "winograd"
     if taps.suits(weight, out, groups):
         return "taps"

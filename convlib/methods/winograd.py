@@ -28,6 +28,9 @@ from . import _points
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
 """Where the polynomials are evaluated, infinity apart. The further out, the worse the rounding."""
 
+MANY = 32
+"""Tiles, from which on large ones pay: each spares products, but every kernel has more points."""
+
 FEW = 2**14
 """Channels in times out, up to which the products gain more than turning the kernels costs."""
 
@@ -127,7 +130,10 @@ def forward(
     budget: int,
     step: Ints | None = None,
 ) -> Array:
-    """Four matrix products a block of tiles. `step`: outputs of a tile, by default 4 for N = 3."""
+    """Four matrix products a block of tiles. `step`: outputs of a tile, by default 4 for N = 3.
+
+    Where there are few tiles, 2: a kernel has 16 points then, not 36, and it too must be mapped.
+    """
     if not suits(window) or is_whole(x):
         raise ValueError(
             f'conv: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
@@ -136,4 +142,7 @@ def forward(
             f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'
         )
     maps = Maps(window.kernel_size, x, step)
+    counts = zip(window.output_size(tuple(x.shape[2:])), maps.step, strict=True)
+    if step is None and x.shape[0] * math.prod(-(-o // m) for o, m in counts) < MANY:
+        maps = Maps(window.kernel_size, x, tuple(min(m, 2) for m in maps.step))
     return _points.forward(maps, x, weight, window, groups=groups, budget=budget)
