@@ -290,11 +290,15 @@ def join_tiles(cells: Array, image: Array, rank: int) -> None:
 
 
 def _move(target: Array, source: Array) -> None:
-    """Copy. Runs of 16 bytes go as one number each, not cell by cell: five times as fast."""
-    run = source.shape[-1] * source.dtype.itemsize
-    if not is_tensor(source) and run == 16 and source.strides[-1] == source.dtype.itemsize:
-        target, source = target.view(np.complex128), source.view(np.complex128)
+    """Copy. Runs of 8 or 16 bytes go as one number each, not cell by cell: up to five times as fast."""
+    one = None if is_tensor(source) else RUNS.get(source.shape[-1] * source.dtype.itemsize)
+    if one and source.strides[-1] == source.dtype.itemsize:
+        target, source = target.view(one), source.view(one)
     target[...] = source
+
+
+RUNS = {8: np.int64, 16: np.complex128}
+"""Numbers of so many bytes, as which a run of cells may be copied."""
 
 
 def windows(x: Array, window: Window) -> Array:
@@ -363,14 +367,18 @@ def pad(
     grows = any(before > 0 or after > 0 for before, after in pairs)
     if not (grows or channels_last):
         return x[(..., *kept)]
-    shape = (*x.shape[:2], *_padded_size(x.shape[2:], pairs))
+    shape = [*x.shape[:2], *_padded_size(x.shape[2:], pairs)]
     if channels_last:
-        shape = (shape[0], *shape[2:], shape[1])
+        shape.append(shape.pop(1))
     padded = scratch("padded", shape, x.dtype) if scratch else new(shape, x, fill=False)
-    if grows:
-        padded[...] = 0
     if channels_last:
         padded = moveaxis(padded, -1, 1)
+    for axis, at in enumerate(placed, start=2):  # each cell is written once, the corners excepted
+        lead = (slice(None),) * axis
+        if at.start:
+            padded[(*lead, slice(at.start))] = 0
+        if at.stop < padded.shape[axis]:
+            padded[(*lead, slice(at.stop, None))] = 0
     padded[(..., *placed)] = x[(..., *kept)]
     return padded
 
