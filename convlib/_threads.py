@@ -82,8 +82,9 @@ def count() -> int:
 
 
 def narrow() -> bool:
-    """True where the BLAS has kernels for AVX2: vectors of eight float32, and products half as fast
-    as with AVX-512. Then sparing products pays sooner.
+    """True where the BLAS has kernels for AVX2: half as fast as those for AVX-512.
+
+    Then a method that spares products pays sooner. Who has no threadpoolctl is not asked.
     """
     return any(getattr(blas, "architecture", "") in ("Haswell", "Zen") for blas in _blas())
 

@@ -52,16 +52,17 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
 
     "winograd" where the products it saves outweigh its maps. They cost as much as the products of
     17 channels, in and out, and at a third of the speed; those of the kernels are worth it from
-    some 32 tiles on, or half as many where the BLAS is slow. Only float32 in NumPy: there the result is looked at, and done again where an
-    input was not finite; and float64 keeps its last digits. "taps" for depthwise layers of many
-    channels and short rows; "rows" where a group has few kernels, or few weights and wide rows.
+    some 32 tiles on, or from 16 with many channels and a BLAS that is slow. Only float32 in NumPy:
+    there the result is looked at, and done again where an input was not finite; and float64 keeps
+    its last digits. "taps" for depthwise layers of many channels and short rows; "rows" where a
+    group has few kernels, or few weights and wide rows.
     """
     if is_tensor(x) or window.is_point:
         return "im2col"
     out = window.output_size(tuple(x.shape[2:]))
     tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
     thick = min(weight.shape[0] // groups, weight.shape[1])
-    saves = thick >= 48 and tiles >= 32 or thick >= 256 and tiles >= 16 and narrow()
+    saves = (thick >= 48 and tiles >= 32) or (thick >= 256 and tiles >= 16 and narrow())
     square = window.kernel_size == (3, 3) and x.dtype == np.float32
     if saves and square and winograd.suits(window):
         return "winograd"
@@ -112,10 +113,11 @@ def conv(
         at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
         torch's own kernel (tensors only).
         "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
-        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more; "taps" for depthwise
-        layers of 64 channels or more for each output of a row; "rows" where windows overlap along
-        the first of several axes, and a group has few kernels, as in grouped and other depthwise
-        layers, or few weights and wide rows, as in first ones; else "im2col".
+        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more (or 256 channels and 16
+        tiles, where the BLAS has kernels for AVX2); "taps" for depthwise layers of 64 channels or
+        more for each output of a row; "rows" where windows overlap along the first of several
+        axes, and a group has few kernels, as in grouped and other depthwise layers, or few weights
+        and wide rows, as in first ones; else "im2col".
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "_threads": set(),
     "lowering": CORE,
     "methods": CORE | {"_threads", "lowering", "methods"},
-    "convolution": LIBRARY - {"convolution"},
+    "convolution": LIBRARY - {"convolution"} | {"_threads"},
     "groups": LIBRARY,
     "transpose": LIBRARY,
     "activations": CORE,

@@ -213,6 +213,13 @@ def test_who_wants_the_blas_alone_is_told_when_it_is_free(monkeypatch):
     thread.join()
 
 
+def test_a_blas_that_does_not_say_what_it_runs_is_not_called_slow(monkeypatch):
+    monkeypatch.setattr(_threads, "_blas", lambda: [object()])
+    assert not _threads.narrow()
+    monkeypatch.setattr(_threads, "_blas", list)
+    assert not _threads.narrow()
+
+
 def test_parts_by_hand(monkeypatch):
     monkeypatch.setattr(_threads, "count", lambda: 4)
     million = 2**20

@@ -30,7 +30,7 @@ from .._threads import share
 from ..geometry import Ints, Window, tiles
 from . import im2col
 
-INNER = 4 * 2**20
+INNER = 2 * 2**20
 """Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
 
 WEIGHT_BYTES = 12 * 2**20
@@ -80,7 +80,8 @@ def forward(
                 points, ready = _of_block(maps, x, window, block, out, groups, scratch), block
             if chosen != mapped:
                 kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
-            sums = scratch.product("sums", kernel, points)  # (P, G, k, T)
+            # The tiles have been mapped, so the sums may take their memory: less to fetch.
+            sums = scratch.product("tiles", kernel, points)  # (P, G, k, T)
             flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
             cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
             finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))

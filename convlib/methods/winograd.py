@@ -84,9 +84,9 @@ class Maps:
     def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
         """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
         rank = len(self.side)
-        last = scratch("channels last", (slab.shape[0], *slab.shape[2:], slab.shape[1]))
-        last[...] = moveaxis(slab, 1, -1)  # once, so that the tiles are copied in long runs
-        view = taps_first(moveaxis(last, -1, 1), tile)  # (*side, B, *n, C)
+        cells = scratch("cells", (slab.shape[0], *slab.shape[2:], slab.shape[1]))
+        cells[...] = moveaxis(slab, 1, -1)  # channels last: the tiles are copied in long runs
+        view = taps_first(moveaxis(cells, -1, 1), tile)  # (*side, B, *n, C)
         laid = scratch("tiles", view.shape)
         laid[...] = view
         flat = laid.reshape(len(self.input), math.prod(view.shape[rank:]))
@@ -95,7 +95,7 @@ class Maps:
         return points.reshape(len(points), tiles, view.shape[-1]).swapaxes(1, 2)
 
     def to_output(self, sums: Array, scratch: Scratch) -> Array:
-        """(P, G*k*T) to the outputs (G*k*T, *step)."""
+        """(P, G*k*T) to the outputs (G*k*T, *step), where the input's cells have been."""
         cells = scratch.product("cells", sums.swapaxes(0, 1), self.output.swapaxes(0, 1))
         return cells.reshape(len(cells), *self.step)
 
