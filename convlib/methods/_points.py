@@ -30,7 +30,7 @@ from .._threads import share
 from ..geometry import Ints, Window, tiles
 from . import im2col
 
-INNER = 2 * 2**20
+INNER = 3 * 2**20
 """Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
 
 WEIGHT_BYTES = 12 * 2**20
@@ -133,10 +133,14 @@ def _of_block(
 ) -> Array:
     """The points of a block's inputs, (P, G, C/G, T): zeros where tiles stand over the edge."""
     images, *cells = _cells(maps, block)
-    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
-    reach = window.reach(tuple(x.shape[2:]), inside)
-    slab = pad(cast(x[images], maps.dtype), reach, window.mode, scratch)
-    slab = pad(slab, tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True)))
+    slab, size = cast(x[images], maps.dtype), tuple(x.shape[2:])
+    if window.mode == "zeros":
+        slab = pad(slab, window.reach(size, cells), scratch=scratch)
+    else:  # copies of cells as far as the outputs need them, and zeros beyond
+        inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
+        slab = pad(slab, window.reach(size, inside), window.mode)
+        beyond = tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True))
+        slab = pad(slab, beyond, scratch=scratch)
     rank = len(cells)
     tile = Window(maps.side, maps.step, (1,) * rank, ((0, 0),) * rank)
     points = maps.of_input(slab, tile, scratch)

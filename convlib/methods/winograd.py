@@ -61,9 +61,8 @@ def transforms(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 class Maps:
     """The three matrices for all axes, beside the arrays they multiply."""
 
-    def __init__(self, kernel_size: Ints, like: Array, step: Ints | None = None) -> None:
-        side = 6 if len(kernel_size) < 3 else 4
-        self.step = step or tuple(side + 1 - n if n > 1 else 1 for n in kernel_size)
+    def __init__(self, kernel_size: Ints, like: Array, step: Ints) -> None:
+        self.step = step
         self.side = tuple(m + n - 1 for m, n in zip(self.step, kernel_size, strict=True))
         self.dtype = accumulator(like)
         self.bytes = math.prod(self.side) * self.dtype.itemsize
@@ -121,6 +120,15 @@ def suits(window: Window) -> bool:
     return plain and max(window.kernel_size) <= most
 
 
+def _step(x: Array, window: Window) -> Ints:
+    """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; 2 for few tiles."""
+    side, kernel = 6 if len(window.kernel_size) < 3 else 4, window.kernel_size
+    step = tuple([side + 1 - n if n > 1 else 1 for n in kernel])
+    out = window.output_size(tuple(x.shape[2:]))
+    count = x.shape[0] * math.prod([-(-o // m) for o, m in zip(out, step, strict=True)])
+    return step if count >= MANY else tuple([min(m, 2) for m in step])
+
+
 def forward(
     x: Array,
     weight: Array,
@@ -130,10 +138,7 @@ def forward(
     budget: int,
     step: Ints | None = None,
 ) -> Array:
-    """Four matrix products a block of tiles. `step`: outputs of a tile, by default 4 for N = 3.
-
-    Where there are few tiles, 2: a kernel has 16 points then, not 36, and it too must be mapped.
-    """
+    """Four matrix products a block of tiles. `step`: outputs of a tile, else 4 for N = 3, or 2."""
     if not suits(window) or is_whole(x):
         raise ValueError(
             f'conv: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
@@ -141,8 +146,5 @@ def forward(
             f"stride={window.stride}, dilation={window.dilation}, kernel_size="
             f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'
         )
-    maps = Maps(window.kernel_size, x, step)
-    counts = zip(window.output_size(tuple(x.shape[2:])), maps.step, strict=True)
-    if step is None and x.shape[0] * math.prod(-(-o // m) for o, m in counts) < MANY:
-        maps = Maps(window.kernel_size, x, tuple(min(m, 2) for m in maps.step))
+    maps = Maps(window.kernel_size, x, step or _step(x, window))
     return _points.forward(maps, x, weight, window, groups=groups, budget=budget)
