@@ -121,7 +121,7 @@ def suits(window: Window) -> bool:
 
 
 def _step(x: Array, window: Window) -> Ints:
-    """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; 2 for few tiles."""
+    """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; few tiles: 2."""
     side, kernel = 6 if len(window.kernel_size) < 3 else 4, window.kernel_size
     step = tuple([side + 1 - n if n > 1 else 1 for n in kernel])
     out = window.output_size(tuple(x.shape[2:]))
