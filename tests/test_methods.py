@@ -74,11 +74,13 @@ def test_rows_and_taps_are_direct_for_every_budget(xp, method, g):
         np.testing.assert_array_equal(y, expected)
 
 
-@pytest.mark.parametrize("by_tap", [False, True])
+@pytest.mark.parametrize("by_kernel_rows", [False, True])
 @given(g=geometries(batches=(0, 1, 2)))
-def test_rows_multiplies_tap_by_tap_or_row_by_row(by_tap, g):
+def test_rows_multiplies_tap_by_kernel_rows_or_row_by_row(by_kernel_rows, g):
     expected = cl.conv(g.x, g.weight, method="direct", **g.options)
-    with mock.patch.object(rows, "_goes_by_tap", lambda *_: by_tap or g.dilation[0] > 1):
+    with mock.patch.object(
+        rows, "_has_few_kernels", lambda *_: by_kernel_rows or g.dilation[0] > 1
+    ):
         y = cl.conv(g.x, g.weight, method="rows", **g.options)
     np.testing.assert_array_equal(y, expected)
 
@@ -355,7 +357,7 @@ IMAGE_48 = (1, 48, 24, 24), (48, 48, 3, 3)  # 48 channels, 6*6 tiles
         (((1, 47, 28, 28), (48, 47, 3, 3)), {}, "rows"),
         (((1, 48, 28, 28), (47, 48, 3, 3)), {}, "rows"),
         (((1, 48, 28, 28), (48, 48, 5, 5)), {"padding": 2}, "rows"),
-        # rows, tap by tap: few kernels, and enough to read and to write for each tap
+        # by rows of kernels: few kernels, and enough to read and to write for each row
         (((1, 72, 20, 20), (100, 72, 3, 3)), {"dtype": "f8"}, "rows"),  # 400 outputs
         (((1, 72, 20, 20), (101, 72, 3, 3)), {"dtype": "f8"}, "im2col"),  # fewer than 4*101
         (((1, 8, 52, 52), (8, 8, 3, 3)), {}, "im2col"),  # 8*3*2704 cells
@@ -366,14 +368,14 @@ IMAGE_48 = (1, 48, 24, 24), (48, 48, 3, 3)  # 48 channels, 6*6 tiles
         (((1, 8, 160, 160), (8, 8, 3, 3)), {"stride": 3}, "im2col"),  # no row is read twice
         (((1, 64, 64, 64), (64, 64, 1, 1)), {"padding": 0}, "im2col"),
         (((1, 8, 53 * 53), (8, 8, 3)), {}, "im2col"),  # a signal has no rows
-        # rows, row by row: few weights and wide rows
+        # by rows of outputs: few weights and wide rows
         (((1, 2, 28, 28), (7, 2, 3, 3)), {}, "rows"),
         (((1, 2, 28, 27), (7, 2, 3, 3)), {}, "im2col"),  # rows of 27 outputs
         (((1, 8, 28, 28), (455, 8, 3, 3)), {}, "rows"),  # 32,760 weights
         (((1, 8, 28, 28), (456, 8, 3, 3)), {}, "im2col"),  # 32,832, more than 2**15
         (((1, 2, 28, 28), (7, 2, 3, 3)), {"dilation": (2, 1)}, "im2col"),
         (((1, 2, 28, 30), (7, 2, 3, 3)), {"dilation": (1, 2)}, "rows"),
-        (((1, 8, 28, 55), (8, 8, 3, 3)), {}, "im2col"),  # 8*3*1540 cells for a tap
+        (((1, 8, 28, 55), (8, 8, 3, 3)), {}, "im2col"),  # 8*3*1540 numbers for a row of kernels
         (((1, 8, 28, 56), (8, 8, 3, 3)), {}, "rows"),  # broad rows
         # taps
         (((1, 256, 8, 4), (256, 1, 3, 3)), {"groups": 256}, "taps"),  # rows of 4 outputs

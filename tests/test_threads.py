@@ -19,9 +19,9 @@ WEIGHT = rng.standard_normal((32, 32, 3, 3)).astype(np.float32)
 CALLS = {
     "winograd": lambda: cl.conv(X, WEIGHT, padding=1, method="winograd"),
     "im2col": lambda: cl.conv(X, WEIGHT, stride=2, padding=1),
-    "rows, tap by tap": lambda: cl.conv(X, WEIGHT[:4], method="rows"),
+    "rows of kernels": lambda: cl.conv(X, WEIGHT[:4], method="rows"),
     "taps": lambda: cl.conv(X, WEIGHT[:, :1], groups=32, method="taps"),
-    "rows, row by row": lambda: cl.conv(X[:, :4], WEIGHT[:, :4], method="rows"),
+    "rows of outputs": lambda: cl.conv(X[:, :4], WEIGHT[:, :4], method="rows"),
     "fft": lambda: cl.conv(X, WEIGHT[:4], method="fft"),
     "depthwise": lambda: cl.conv(X, WEIGHT[:, :1], groups=32),
     "backward": lambda: np.concatenate(

@@ -4,8 +4,8 @@ im2col copies a cell once for every tap that reads it. Along the first axis that
 the other axes out as columns, one line of them for each row of the input: then what the outputs
 read lies there already, and the views of it may overlap. So a cell is copied N times, not N*N.
 
-There are two such views. Tap i of the first axis reads, for all rows of outputs at once, the lines
-from i on: N matrix products, which are added up. Or row u of outputs reads the N lines from u on:
+There are two such views. Row i of the kernels reads, for all rows of outputs at once, the lines
+from i on: N matrix products, which are added up. Or row u of outputs reads the N lines from u*s on:
 one product for each row. The first has sums to add, the second products to call.
 """
 
@@ -39,22 +39,22 @@ WIDE = 28
 """Outputs in a row, from which on a product for each row is worth its call."""
 
 BROAD = 56
-"""Outputs in a row, from which on a product for each row is better than one for each tap."""
+"""Outputs in a row, from which on a product for it is better than one for each row of kernels."""
 
 SMALL = 2**15
 """Weights of a group that may be read anew for every row: the cache beside the core holds them."""
 
 LEAST = 2**16
-"""Cells that a tap of the first axis reads, from which on a product for each tap is worth it."""
+"""Numbers that a row of kernels reads, from which on a product for it is worth its call."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
-    """Lines of the input, and their products with the kernels: tap by tap, or row by row."""
+    """Lines of the input, and their products: by rows of the kernels, or by rows of outputs."""
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
-    kernels = _by_tap(weight, groups)  # (N, G, k, R)
+    kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
     y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
     shares = im2col.shares_of(x, x.shape, y.shape)
-    multiply = _tap_by_tap if _goes_by_tap(weight, window, out, groups) else _row_by_row
+    multiply = _by_kernel_rows if _has_few_kernels(weight, window, out, groups) else _by_output_rows
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(kernels, keep=keeps_scratch(x, weight))
@@ -73,23 +73,23 @@ def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
     """True where it pays: rows that overlap, and enough in each product to be worth its call."""
     if len(out) < 2 or window.kernel_size[0] <= window.stride[0]:
         return False
-    if _goes_by_tap(weight, window, out, groups):
+    if _has_few_kernels(weight, window, out, groups):
         read = weight.shape[1] * groups * math.prod(window.kernel_size[1:]) * math.prod(out)
         return read >= LEAST and math.prod(out) >= 4 * weight.shape[0] // groups
     return math.prod(weight.shape) // groups <= SMALL and math.prod(out[1:]) >= WIDE
 
 
-def _goes_by_tap(weight: Array, window: Window, out: Ints, groups: int) -> bool:
-    """True where a product for each tap is better than one for each row, or the only way."""
+def _has_few_kernels(weight: Array, window: Window, out: Ints, groups: int) -> bool:
+    """True where it goes by rows of kernels: these are few, and rows of outputs are not broad."""
     if window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
         return True
     sums, lines = weight.shape[0] // groups, weight.shape[1] * math.prod(weight.shape[3:])
     broad = math.prod(out[1:]) >= BROAD and math.prod(weight.shape) // groups <= SMALL
-    return sums <= lines and not broad  # a tap adds to the sums, and spares copies of the lines
+    return sums <= lines and not broad  # it adds to the sums, and spares copies of the lines
 
 
-def _by_tap(weight: Array, groups: int) -> Array:
-    """(K, C/G, N, *kernel) as a matrix for each tap of the first axis, (N, G, k, R)."""
+def _rows_of_kernels(weight: Array, groups: int) -> Array:
+    """(K, C/G, N, *kernel) as a matrix for each row of the kernels, (N, G, k, R)."""
     kernels, seen, height = weight.shape[:3]
     across = math.prod(weight.shape[3:])
     turned = new((height, kernels, seen, across), weight, accumulator(weight), fill=False)
@@ -119,18 +119,20 @@ def _columns(slab: Array, window: Window, seen: int) -> Array:
     return view.reshape(len(slab), slab.shape[1] // seen, seen, *view.shape[2:])
 
 
-def _tap_by_tap(kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch) -> None:
+def _by_kernel_rows(
+    kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch
+) -> None:
     """Write the sum over i of ``kernels[i] @ lines[i::stride]`` to `y` (B, g, k, rows, L)."""
     rows, length = y.shape[3:]
     target = y.reshape(*y.shape[:3], rows * length)  # a view: the rows of `y` stand side by side
     lines: dict[int, Array] = {}
-    for tap, matrices in enumerate(kernels):
+    for i, matrices in enumerate(kernels):
         # With a stride of s, all outputs together read every s-th line: one of s phases.
-        shift, phase = divmod(tap * window.dilation[0], window.stride[0])
+        shift, phase = divmod(i * window.dilation[0], window.stride[0])
         if phase not in lines:
             lines[phase] = _phase(phase, kernels, slab, window, y, scratch)
         block = lines[phase][..., shift * length : (shift + rows) * length]
-        if tap:
+        if i:
             target += scratch.product("products", matrices, block)
         elif scratch.keep:
             namespace(y).matmul(matrices, block, out=target)
@@ -150,7 +152,9 @@ def _phase(
     return laid.reshape(*y.shape[:2], kernels.shape[3], cells.shape[2] * y.shape[4])
 
 
-def _row_by_row(kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch) -> None:
+def _by_output_rows(
+    kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch
+) -> None:
     """Write ``kernels @ lines[u*stride : u*stride + N]`` to row u of `y` (B, g, k, rows, L)."""
     height, groups, count, each = kernels.shape
     view = _columns(slab, window, slab.shape[1] // groups)
