@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 import convlib as cl
+from convlib.methods import winograd
 
 from .layers import CONVOLUTIONS, Case, all_cases
 
@@ -96,13 +97,25 @@ def table(figures: list[dict[str, Any]], result: str) -> str:
     return "\n".join(lines)
 
 
+def winograd_factors(figures: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Winograd's errors in units of im2col's: of layers with many tiles, and of those with few."""
+    cases = {case.name: case for case in all_cases()}
+    factors: tuple[list[float], list[float]] = [], []
+    for figure in figures:
+        errors, case = figure["forward"], cases[figure["name"]]
+        if figure["kind"] != "1x1" and "winograd" in errors and case.weight:
+            outputs = 7 - case.weight[2]  # of a tile, per axis; these layers keep their size
+            tiles = math.prod(-(-n // outputs) for n in case.x[1:])
+            factors[tiles < winograd.MANY].append(errors["winograd"] / errors["im2col"])
+    return factors
+
+
 def page(figures: list[dict[str, Any]]) -> str:
     """The whole page of the book."""
     forwards = [figure["forward"] for figure in figures]
     worst = max(max(errors.values()) for errors in forwards)
     left = {m: -math.log10(max(e.get(m, 0) for e in forwards)) for m in ("im2col", "winograd")}
-    wide = [f["forward"] for f in figures if f["kind"] != "1x1" and "winograd" in f["forward"]]
-    factors = [errors["winograd"] / errors["im2col"] for errors in wide]
+    large, small = winograd_factors(figures)
     square = [f[GRADIENTS[0]] for f in figures if f["kind"] == CONVOLUTIONS[0]]
     apart = sum(errors["convlib"] > 10 * errors["torch"] for errors in square)
     return f"""\
@@ -133,12 +146,14 @@ worst that is {left["im2col"]:.1f} with im2col and {left["winograd"]:.1f} with W
 
 Three more things to see. Taps add one term to the sum after the other, where a matrix product keeps
 several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer,
-and without the 1×1 kernels, Winograd's error is {min(factors):.0f} to {max(factors):.0f} times
+and without the 1×1 kernels, Winograd's error is {min(large):.0f} to {max(large):.0f} times
 im2col's. (The table shows the worst layer of each kind for each method, so its ratios differ.)
 [Fast algorithms](beyond/fast-algorithms.ipynb) explains why: its transforms subtract numbers of
-similar size. And the Fourier transform, for all its detours, is not the less exact way. Its points
-have absolute value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile of
-side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$. Only the
+similar size. That holds for its large tiles. Where a layer is too small for {winograd.MANY} of
+them, convlib takes tiles of 2×2 outputs, and the error is {min(small):.1f} to {max(small):.1f}
+times im2col's. And the Fourier transform, for all its detours, is not the less exact way. Its
+points have absolute value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile
+of side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$. Only the
 channels are added in a row.
 
 The library promises a forward error of at most {BOUND:.0e} by any method. The worst on this page is

@@ -36,7 +36,7 @@ class Window:
     dilation: Ints
     padding: Pairs  # (before, after) per axis
     mode: str = "zeros"  # what the padding holds
-    span: Ints = field(init=False, repr=False, compare=False)
+    span: Ints = field(init=False)
     """Cells from the first tap to the last, per axis: ``d*(N - 1) + 1``."""
 
     def __post_init__(self) -> None:

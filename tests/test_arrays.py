@@ -145,7 +145,9 @@ def test_the_adjoint_holds_for_every_tile(xp, g):
 
 def test_windows_are_a_view():
     x = np.zeros((1, 1, 6, 6))
-    assert np.shares_memory(_arrays.windows(x, make_window("f", 3, 2, 0, 1, 2)), x)
+    view = _arrays.windows(x, make_window("f", 3, 2, 0, 1, 2))
+    assert np.shares_memory(view, x)
+    assert not view.flags.writeable  # one cell is in several windows
 
 
 def test_windows_of_a_tensor_are_a_view(torch):

@@ -397,3 +397,13 @@ def test_a_small_input_is_mirrored_and_wrapped_only_so_far(mode, pair):
 def test_receptive_field_refuses_with_the_numbers(layers, error, words):
     with pytest.raises(error, match=f"^receptive_field: .*{re.escape(words)}"):
         cl.receptive_field(layers)
+
+
+def test_a_mirror_of_one_cell_shows_that_cell():
+    assert source_index(1, 2, 2, "reflect") == [0] * 5
+
+
+def test_where_no_window_fits_the_largest_kernel_is_named():
+    # taps two apart: a kernel of 2 spans 3 of the 4 cells, one of 3 spans 5
+    with pytest.raises(ValueError, match=r"Use a kernel of 2 or a larger input\.$"):
+        cl.avg_pool(np.ones((1, 1, 4)), 5, dilation=2)

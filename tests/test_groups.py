@@ -291,6 +291,8 @@ def test_no_kernels_are_refused():
     """Zero is a multiple of every number of channels, but no convolution."""
     x = whole(1, 2, 5)
     refuses(cl.depthwise_conv, ValueError, "weight.shape=(0, 1, 3)", x, np.ones((0, 1, 3)))
+    words = "depthwise_conv: weight must be a numpy.ndarray or a torch.Tensor; got list"
+    refuses(cl.depthwise_conv, TypeError, words, x, [[[1.0]]])
     refuses(cl.pointwise_conv, ValueError, "weight.shape=(0, 2, 1)", x, np.ones((0, 2, 1)))
 
 

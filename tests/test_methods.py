@@ -421,11 +421,12 @@ def test_few_tiles_are_small_ones(monkeypatch):
         ((2, 1, 14, 14), (3, 3)),
         ((1, 1, 9, 9), (5, 1)),  # tiles of 2x1 are as small as they get
         ((1, 1, 9), (2,)),
+        ((1, 1, 12, 12, 12), (3, 3, 3)),  # of three axes, tiles of 2 outputs are the large ones
     ):
         window = make_window("f", kernel, 1, 1 if kernel == (3, 3) else 0, 1, len(kernel))
         weight = np.ones((1, 1, *kernel))
         winograd.forward(np.ones(shape), weight, window, groups=1, budget=1)
-    assert steps == [(4, 4), (2, 2), (4, 4), (2, 1), (2,)]
+    assert steps == [(4, 4), (2, 2), (4, 4), (2, 1), (2,), (2, 2, 2)]
 
 
 def test_auto_is_im2col_for_tensors(torch):
@@ -546,6 +547,17 @@ def test_the_fft_copies_nothing_where_no_stride_skips(monkeypatch):
 def test_what_winograd_suits(kernel, stride, dilation, suits):
     window = make_window("f", kernel, stride, 0, dilation, len(kernel))
     assert winograd.suits(window) is suits
+
+
+def test_broad_rows_go_by_rows_of_outputs_where_a_group_has_few_weights():
+    window = make_window("f", (3, 3), 1, 1, 1, 2)
+    for groups, out, by_kernels in (
+        (64, (8, 60), False),  # nine weights a group, whatever their number in all
+        (64, (8, 55), True),
+        (1, (8, 60), True),  # 64*64*9, more than 2**15
+    ):
+        weight = np.ones((64, 64 // groups, 3, 3))
+        assert rows._has_few_kernels(weight, window, out, groups) is by_kernels
 
 
 def test_groups_are_dealt_to_the_threads():
