@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 # After a parallel call, the threads of torch (OpenMP) and of OpenBLAS go on spinning, up to 25 ms,
 # on the cores that the next contender needs. These end it sooner: torch's within some 0.7 ms,
-# OpenBLAS's within 10 microseconds. Alike they cannot be: with less torch's threads fall asleep
-# between its own steps, and with more OpenBLAS's disturb whoever comes after convlib.
+# OpenBLAS's within 10 microseconds. More for OpenBLAS would spare convlib some waking of threads,
+# but they would disturb whoever comes after it.
 SHORT_SPIN = {"GOMP_SPINCOUNT": "10000", "OPENBLAS_THREAD_TIMEOUT": "14"}
 # For the process that measures memory: every large block is mapped, and given back at once. None
 # waits, counted already, to be used again.
