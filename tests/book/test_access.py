@@ -39,6 +39,15 @@ def test_every_rule_holds(tabs, site, page, scheme):
     assert not violations(tab)
 
 
+@each_page
+def test_every_rule_holds_on_a_phone(tabs, site, page):
+    """Where some things are hidden: never the only text of a link."""
+    tab = tabs(320, "light")
+    tab.set_viewport_size({"width": 320, "height": 800})
+    visit(tab, site, page)
+    assert not violations(tab)
+
+
 @pytest.mark.parametrize("page", [page for page in CHAPTERS if "data-lab=" in text_of(page)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_labs_in_use(tabs, site, page, scheme):
