@@ -262,6 +262,13 @@ class Scratch:
         out = self(name, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
         return namespace(a).matmul(a, b, out=out)
 
+    def multiply(self, a: Array, b: Array, target: Array) -> None:
+        """Write the matrix product ``a @ b`` to `target`: at once, where memory may be written."""
+        if self.keep:
+            namespace(a).matmul(a, b, out=target)
+        else:
+            target[...] = a @ b
+
 
 _THREAD = threading.local()
 

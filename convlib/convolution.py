@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -320,18 +320,8 @@ class _Layer(NamedTuple):
     budget: int
 
 
-def _check_layer(
-    where: str,
-    x: Array,
-    weight: Array,
-    stride: IntOrInts,
-    padding: Padding,
-    dilation: IntOrInts,
-    groups: int,
-    padding_mode: str,
-    budget: int,
-) -> _Layer:
-    """Every check that the forward and the backward pass share."""
+def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
+    """Every check that the forward and the backward pass share; `options` as in the next one."""
     check_arrays(where, x=x, weight=weight)
     if weight.ndim < 3:
         raise ValueError(
@@ -339,7 +329,6 @@ def _check_layer(
             f"got weight.shape={tuple(weight.shape)}."
         )
     images, batched = as_batch(where, "x", x, weight.ndim - 2)
-    options = (stride, padding, dilation, groups, padding_mode, budget)
     # Remembered by value; and True, which is no stride, would be found under 1.
     plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
     check = _known_geometry if plain else _check_geometry

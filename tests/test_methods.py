@@ -76,10 +76,10 @@ def test_rows_and_taps_are_direct_for_every_budget(xp, method, g):
 
 @pytest.mark.parametrize("by_kernel_rows", [False, True])
 @given(g=geometries(batches=(0, 1, 2)))
-def test_rows_multiplies_tap_by_kernel_rows_or_row_by_row(by_kernel_rows, g):
+def test_rows_go_by_those_of_kernels_or_of_outputs(by_kernel_rows, g):
     expected = cl.conv(g.x, g.weight, method="direct", **g.options)
     with mock.patch.object(
-        rows, "_has_few_kernels", lambda *_: by_kernel_rows or g.dilation[0] > 1
+        rows, "_goes_by_kernel_rows", lambda *_: by_kernel_rows or g.dilation[0] > 1
     ):
         y = cl.conv(g.x, g.weight, method="rows", **g.options)
     np.testing.assert_array_equal(y, expected)
@@ -557,7 +557,7 @@ def test_broad_rows_go_by_rows_of_outputs_where_a_group_has_few_weights():
         (1, (8, 60), True),  # 64*64*9, more than 2**15
     ):
         weight = np.ones((64, 64 // groups, 3, 3))
-        assert rows._has_few_kernels(weight, window, out, groups) is by_kernels
+        assert rows._goes_by_kernel_rows(weight, window, out, groups) is by_kernels
 
 
 def test_groups_are_dealt_to_the_threads():

@@ -21,7 +21,6 @@ from .._arrays import (
     cast,
     keeps_scratch,
     moveaxis,
-    namespace,
     new,
     pad,
     step,
@@ -54,7 +53,9 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
     y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
     shares = im2col.shares_of(x, x.shape, y.shape)
-    multiply = _by_kernel_rows if _has_few_kernels(weight, window, out, groups) else _by_output_rows
+    multiply = (
+        _by_kernel_rows if _goes_by_kernel_rows(weight, window, out, groups) else _by_output_rows
+    )
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
         scratch = Scratch(kernels, keep=keeps_scratch(x, weight))
@@ -73,13 +74,13 @@ def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
     """True where it pays: rows that overlap, and enough in each product to be worth its call."""
     if len(out) < 2 or window.kernel_size[0] <= window.stride[0]:
         return False
-    if _has_few_kernels(weight, window, out, groups):
+    if _goes_by_kernel_rows(weight, window, out, groups):
         read = weight.shape[1] * groups * math.prod(window.kernel_size[1:]) * math.prod(out)
         return read >= LEAST and math.prod(out) >= 4 * weight.shape[0] // groups
     return math.prod(weight.shape) // groups <= SMALL and math.prod(out[1:]) >= WIDE
 
 
-def _has_few_kernels(weight: Array, window: Window, out: Ints, groups: int) -> bool:
+def _goes_by_kernel_rows(weight: Array, window: Window, out: Ints, groups: int) -> bool:
     """True where it goes by rows of kernels: these are few, and rows of outputs are not broad."""
     if window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
         return True
@@ -134,10 +135,8 @@ def _by_kernel_rows(
         block = lines[phase][..., shift * length : (shift + rows) * length]
         if i:
             target += scratch.product("products", matrices, block)
-        elif scratch.keep:
-            namespace(y).matmul(matrices, block, out=target)
         else:
-            target[...] = matrices @ block
+            scratch.multiply(matrices, block, target)
 
 
 def _phase(
@@ -165,7 +164,4 @@ def _by_output_rows(
     block = Window((height * each, 1), (window.stride[0] * each, 1), (1, 1), ((0, 0), (0, 0)))
     blocks = windows(beneath, block)[..., 0].swapaxes(3, 4)  # (B, g, rows, N*R, L), overlapping
     matrices = moveaxis(kernels, 0, 2).reshape(groups, 1, count, height * each)
-    if scratch.keep:
-        namespace(y).matmul(matrices, blocks, out=y.swapaxes(2, 3))
-    else:
-        y.swapaxes(2, 3)[...] = matrices @ blocks
+    scratch.multiply(matrices, blocks, y.swapaxes(2, 3))
