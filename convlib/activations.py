@@ -18,16 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    check_arrays,
-    is_tensor,
-    namespace,
-    pointwise_function,
-)
-from .geometry import as_number, check_choice
+from ._arrays import Array, accumulator, cast, is_tensor, namespace, pointwise_function
+from ._checks import as_number, check_arrays, check_choice
 
 BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit

@@ -9,19 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    check_arrays,
-    check_memory,
-    ieee,
-    is_recording,
-    is_tensor,
-    namespace,
-    new,
-)
-from .geometry import IntOrInts, Ints, Padding, check_flags, make_window, per_axis
+from ._arrays import Array, Ints, accumulator, cast, is_recording, is_tensor, namespace, new
+from ._checks import IntOrInts, check_arrays, check_flags, check_memory, ieee, per_axis
+from .geometry import Padding, make_window
 from .pooling import (
     FLOATS,
     as_array,

@@ -9,30 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import (
-    Array,
+from ._arrays import Array, Ints, cast, is_tensor, namespace
+from ._checks import (
+    IntOrInts,
     as_batch,
-    cast,
     check_arrays,
+    check_choice,
     check_memory,
     check_real,
     ieee,
-    is_tensor,
-    namespace,
-)
-from ._threads import narrow
-from .geometry import (
-    IntOrInts,
-    Ints,
-    Padding,
-    Window,
-    check_channels,
-    check_choice,
-    check_fits,
-    check_padding,
-    make_window,
     per_axis,
 )
+from ._work import narrow
+from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
 from .methods import direct, fft, im2col, native, rows, taps, winograd
 from .methods.im2col import COLUMN_BUDGET
 

@@ -6,16 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .geometry import (
-    IntOrInts,
-    Ints,
-    Padding,
-    check_channels,
-    check_fits,
-    check_flags,
-    make_window,
-    per_axis,
-)
+from ._arrays import Ints
+from ._checks import IntOrInts, check_flags, per_axis
+from .geometry import Padding, check_channels, check_fits, make_window
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ in one place. Letters, per axis: input size n, kernel size N, stride s, padding 
 from __future__ import annotations
 
 import math
-import operator
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from numbers import Real
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Ints = tuple[int, ...]
+from ._arrays import Ints
+from ._checks import IntOrInts, as_int, check_choice, check_flags, check_index, per_axis
+
 Pairs = tuple[tuple[int, int], ...]
-IntOrInts = int | Sequence[int]
+
 Padding = int | Sequence[int] | Sequence[Sequence[int]] | str
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -105,71 +105,6 @@ def make_window(
     return Window(kernel, strides, dilations, pairs, mode)
 
 
-def check_choice(where: str, name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise unless `value` is one of the words that the option `name` takes."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{where}: {name} must be one of {(*choices,)}; got {name}={value!r}.")
-
-
-def check_flags(where: str, **flags: object) -> None:
-    """Raise unless each of the options is True or False."""
-    for name, value in flags.items():
-        if not isinstance(value, bool):
-            raise TypeError(
-                f"{where}: {name} must be True or False; got {name}={value!r}. "
-                f"Convert it: bool({name})."
-            )
-
-
-def as_number(where: str, name: str, value: object) -> float:
-    """The option `name` as a float; True and False are no numbers here."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{where}: {name} must be a number; got {name}={value!r}.")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(
-            f"{where}: {name} must be at most {sys.float_info.max}, the largest float; "
-            f"got {type(value).__name__} beyond it."
-        ) from None
-
-
-def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
-    """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
-    values: list[Any] = list(value) if isinstance(value, (tuple, list)) else [value] * rank
-    if len(values) == rank > 0 and all(
-        type(v) is int and least <= v <= sys.maxsize for v in values
-    ):
-        return tuple(values)  # as nearly always: no message is needed
-    rule = f"{where}: {name} must be an int"
-    if rank > 1:
-        rule += f" or {rank} ints, one per axis"
-    if rank < 1 or len(values) != rank:
-        raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
-    ints = tuple(_as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
-    if any(v < least for v in ints):
-        raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
-    _check_index(where, name, ints)
-    return ints
-
-
-def _check_index(where: str, name: str, ints: Ints) -> None:
-    """Raise for what no array can be indexed with."""
-    most = sys.maxsize
-    if any(v > most for v in ints):
-        raise ValueError(f"{where}: {name} must be at most {most}; got {name}={max(ints)}.")
-
-
-def _as_int(message: str, value: object) -> int:
-    # True and False are ints to Python, and in tensors; as a stride they are a slip of the pen.
-    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
-        raise TypeError(message)
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except (TypeError, RuntimeError):  # RuntimeError: of a tensor without values
-        raise TypeError(message) from None
-
-
 def _padding_pairs(where: str, padding: object, rank: int, words: bool) -> Pairs:
     """An int, one int per axis, or one (before, after) pair per axis: all become pairs."""
     if type(padding) is int and 0 <= padding <= sys.maxsize:  # as it mostly is
@@ -186,13 +121,13 @@ def _padding_pairs(where: str, padding: object, rank: int, words: bool) -> Pairs
         pair = list(value) if isinstance(value, (tuple, list)) else [value, value]
         if len(pair) != 2:
             raise ValueError(rule)
-        pairs.append((_as_int(rule, pair[0]), _as_int(rule, pair[1])))
+        pairs.append((as_int(rule, pair[0]), as_int(rule, pair[1])))
     if any(p < 0 for pair in pairs for p in pair):
         raise ValueError(
             f"{where}: padding must be at least 0; got padding={padding!r}. "
             f"To crop, slice the input first."
         )
-    _check_index(where, "padding", tuple(p for pair in pairs for p in pair))
+    check_index(where, "padding", tuple(p for pair in pairs for p in pair))
     return tuple(pairs)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, as_batch, check_arrays, check_memory, new
+from ._arrays import Array, new
+from ._checks import IntOrInts, as_batch, check_arrays, check_memory, per_axis
 from .convolution import convolve
-from .geometry import IntOrInts, Padding, per_axis
+from .geometry import Padding
 
 
 def depthwise_conv(

@@ -5,23 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ._arrays import (
-    Array,
-    Scratch,
-    accumulator,
-    add_unpadded,
-    as_batch,
-    cast,
-    check_arrays,
-    check_memory,
-    ieee,
-    moveaxis,
-    new,
-    pad,
-    scatter,
-    windows,
-)
-from .geometry import IntOrInts, Ints, Padding, Window, check_fits, make_window, per_axis
+from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
+from ._checks import IntOrInts, as_batch, check_arrays, check_memory, ieee, per_axis
+from ._windows import add_unpadded, pad, scatter, windows
+from ._work import Scratch
+from .geometry import Padding, Window, check_fits, make_window
 
 
 def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -> Array:

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ._arrays import Ints
+from ._checks import IntOrInts, check_choice, per_axis
 from .costs import LayerCost, conv_cost
-from .geometry import IntOrInts, Ints, check_choice, check_fits, make_window, per_axis
+from .geometry import check_fits, make_window
 
 FLOAT32 = 4  # bytes a value
 

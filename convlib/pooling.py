@@ -16,34 +16,19 @@ import numpy as np
 
 from ._arrays import (
     Array,
+    Ints,
     accumulator,
-    add_unpadded,
     cast,
-    check_arrays,
-    check_memory,
-    ieee,
     is_recording,
     is_tensor,
     is_whole,
     moveaxis,
     namespace,
     new,
-    pad,
-    scatter,
-    windows,
 )
-from .geometry import (
-    IntOrInts,
-    Ints,
-    Padding,
-    Pairs,
-    Window,
-    as_number,
-    check_fits,
-    check_flags,
-    make_window,
-    per_axis,
-)
+from ._checks import IntOrInts, as_number, check_arrays, check_flags, check_memory, ieee, per_axis
+from ._windows import add_unpadded, pad, scatter, windows
+from .geometry import Padding, Pairs, Window, check_fits, make_window
 
 
 def max_pool(

@@ -8,33 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import (
-    Array,
+from ._arrays import Array, Ints, cast, is_tensor, namespace, new
+from ._checks import (
+    IntOrInts,
     as_batch,
-    cast,
     check_arrays,
+    check_choice,
     check_memory,
     check_real,
     ieee,
-    is_tensor,
-    namespace,
-    new,
-    pad,
-    step,
+    per_axis,
 )
+from ._windows import pad, step
 from .convolution import METHODS as CONV_METHODS
 from .convolution import backward_input, check_bias, choose, turn
-from .geometry import (
-    IntOrInts,
-    Ints,
-    Padding,
-    Window,
-    check_choice,
-    check_fits,
-    make_window,
-    per_axis,
-    transpose_window,
-)
+from .geometry import Padding, Window, check_fits, make_window, transpose_window
 from .methods import im2col
 from .methods.im2col import COLUMN_BUDGET
 

@@ -8,19 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    check_arrays,
-    check_memory,
-    ieee,
-    is_whole,
-    moveaxis,
-    namespace,
-    new,
-)
-from .geometry import IntOrInts, as_number, check_choice, per_axis
+from ._arrays import Array, accumulator, cast, is_whole, moveaxis, namespace, new
+from ._checks import IntOrInts, as_number, check_arrays, check_choice, check_memory, ieee, per_axis
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:

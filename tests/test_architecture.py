@@ -17,32 +17,34 @@ PACKAGE = Path(cl.__file__).parent
 ROOT = PACKAGE.parent
 
 # Which modules of convlib each one may import. A new module needs a line here.
-CORE = {"geometry", "_arrays"}
+CORE = {"_arrays", "_checks", "geometry", "_work", "_windows"}
 LIBRARY = CORE | {"lowering", "methods", "convolution"}
 ALL = LIBRARY | {
     *("groups", "transpose", "upsampling", "activations", "pooling", "adaptive_pooling"),
     *("costs", "networks"),
 }
 MAY_IMPORT = {
-    "geometry": set(),
-    "_arrays": {"geometry"},
-    "_threads": set(),
+    "_arrays": set(),
+    "_checks": {"_arrays"},
+    "geometry": {"_arrays", "_checks"},
+    "_work": {"_arrays"},
+    "_windows": {"_arrays", "geometry", "_work"},
     "lowering": CORE,
-    "methods": CORE | {"_threads", "lowering", "methods"},
-    "convolution": LIBRARY - {"convolution"} | {"_threads"},
+    "methods": CORE | {"lowering", "methods"},
+    "convolution": LIBRARY - {"convolution"},
     "groups": LIBRARY,
     "transpose": LIBRARY,
     "activations": CORE,
     "pooling": CORE | {"lowering"},
     "adaptive_pooling": CORE | {"lowering", "pooling"},
     "upsampling": CORE,
-    "costs": {"geometry"},
-    "networks": {"geometry", "costs"},
+    "costs": {"_arrays", "_checks", "geometry"},
+    "networks": {"_arrays", "_checks", "geometry", "costs"},
     "plot": ALL,
     "labs": ALL | {"plot", "labs"},
     "__init__": ALL,  # the public names: never plot or labs
 }
-EXTRAS = {"_threads": {"threadpoolctl"}, "plot": {"matplotlib"}, "labs": {"anywidget", "traitlets"}}
+EXTRAS = {"_work": {"threadpoolctl"}, "plot": {"matplotlib"}, "labs": {"anywidget", "traitlets"}}
 
 # The public names, with their parameters: those of torch.nn.functional, options by name only.
 CONV = "stride=1, padding=0, dilation=1, groups=1, padding_mode='zeros'"
@@ -162,7 +164,8 @@ def test_the_table_itself_goes_one_way():
         assert may - {module} <= settled | ALL
         assert not may & {"plot", "labs"} or module == "labs"
         settled.add(module)
-    order = ["geometry", "_arrays", "_threads", "lowering", "methods", "convolution", "groups"]
+    order = ["_arrays", "_checks", "geometry", "_work", "_windows"]
+    order += ["lowering", "methods", "convolution", "groups"]
     for i, module in enumerate(order):
         assert MAY_IMPORT[module] <= {*order[:i], "methods"}
 

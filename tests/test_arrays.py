@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import NUMPY_MODES, geometries, whole
 
 import convlib as cl
-from convlib import _arrays
+from convlib import _arrays, _checks, _windows, _work
 from convlib.geometry import make_window
 
 
@@ -27,14 +27,14 @@ def batched(g, array):
 def test_windows_by_hand(xp):
     x = xp.asarray([[[0, 1, 2, 3, 4, 5, 6]]])
     window = make_window("f", 3, 2, 0, 2, 1)  # starts at 0 and 2, taps two apart
-    assert xp.numpy(_arrays.windows(x, window)).tolist() == [[[[0, 2, 4], [2, 4, 6]]]]
+    assert xp.numpy(_windows.windows(x, window)).tolist() == [[[[0, 2, 4], [2, 4, 6]]]]
 
 
 def test_scatter_by_hand(xp):
     parts = xp.asarray([[[[1, 10], [2, 20], [3, 30]]]])
     window = make_window("f", 2, 1, 0, 1, 1)
     # cell 0: 1; cell 1: 10 + 2; cell 2: 20 + 3; cell 3: 30
-    assert xp.numpy(_arrays.scatter(parts, (4,), window)).tolist() == [[[1, 12, 23, 30]]]
+    assert xp.numpy(_windows.scatter(parts, (4,), window)).tolist() == [[[1, 12, 23, 30]]]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_scatter_by_hand(xp):
     ],
 )
 def test_pad_by_hand(xp, pair, mode, expected):
-    padded = _arrays.pad(xp.asarray([[[1, 2, 3, 4]]]), (pair,), mode)
+    padded = _windows.pad(xp.asarray([[[1, 2, 3, 4]]]), (pair,), mode)
     assert xp.numpy(padded).tolist() == [[expected]]
 
 
@@ -71,7 +71,7 @@ def test_add_unpadded_by_hand(xp, mode, expected):
     x = _arrays.new((1, 1, 3), xp.asarray([0]))
     x += 5  # what is there stays: the adjoint is added
     padded = xp.asarray([[[1, 10, 100, 1000, 10000]]])
-    _arrays.add_unpadded(x, padded, ((1, 1),), mode)
+    _windows.add_unpadded(x, padded, ((1, 1),), mode)
     assert (xp.numpy(x) - 5).tolist() == [[expected]]
 
 
@@ -81,7 +81,7 @@ def test_add_unpadded_by_hand(xp, mode, expected):
 @given(g=geometries())
 def test_windows_hold_what_indexing_finds(xp, g):
     padded = batched(g, g.padded(g.x))
-    view = xp.numpy(_arrays.windows(xp.asarray(padded), window_of(g)))
+    view = xp.numpy(_windows.windows(xp.asarray(padded), window_of(g)))
     assert view.shape == (*padded.shape[:2], *g.out, *g.kernel)
     for u in np.ndindex(*g.out):
         taps = [
@@ -94,7 +94,7 @@ def test_windows_hold_what_indexing_finds(xp, g):
 @given(g=geometries())
 def test_pad_is_numpys(xp, g):
     x = batched(g, g.x)
-    padded = _arrays.pad(xp.asarray(x), g.padding, g.mode)
+    padded = _windows.pad(xp.asarray(x), g.padding, g.mode)
     np.testing.assert_array_equal(xp.numpy(padded), batched(g, g.padded(g.x)))
 
 
@@ -103,7 +103,7 @@ def test_a_tile_padded_is_a_piece_of_the_input_padded(xp, g):
     whole_x, window = g.padded(g.x), window_of(g)
     for u in np.ndindex(*g.out):
         pairs = window.reach(g.size, [slice(i, i + 1) for i in u])
-        piece = xp.numpy(_arrays.pad(xp.asarray(g.x), pairs, g.mode))
+        piece = xp.numpy(_windows.pad(xp.asarray(g.x), pairs, g.mode))
         cells = [slice(i * s, i * s + n) for i, s, n in zip(u, g.stride, window.span, strict=True)]
         np.testing.assert_array_equal(piece, whole_x[:, :, *cells])
 
@@ -116,8 +116,8 @@ def test_scatter_is_the_adjoint_of_windows(xp, g):
     """Sum(windows(x) * y) = sum(x * scatter(y)), exactly: all values are whole."""
     x, window = batched(g, g.padded(g.x)), window_of(g)
     y = whole(*x.shape[:2], *g.out, *g.kernel, seed=5)
-    forth = xp.numpy(_arrays.windows(xp.asarray(x), window))
-    back = xp.numpy(_arrays.scatter(xp.asarray(y), x.shape[2:], window))
+    forth = xp.numpy(_windows.windows(xp.asarray(x), window))
+    back = xp.numpy(_windows.scatter(xp.asarray(y), x.shape[2:], window))
     assert (forth * y).sum() == (x * back).sum()
 
 
@@ -126,8 +126,8 @@ def test_add_unpadded_is_the_adjoint_of_pad(xp, g):
     x = batched(g, g.x)
     y = whole(*batched(g, g.padded(g.x)).shape, seed=5)
     back = _arrays.new(x.shape, xp.asarray(x))
-    _arrays.add_unpadded(back, xp.asarray(y), g.padding, g.mode)
-    forth = xp.numpy(_arrays.pad(xp.asarray(x), g.padding, g.mode))
+    _windows.add_unpadded(back, xp.asarray(y), g.padding, g.mode)
+    forth = xp.numpy(_windows.pad(xp.asarray(x), g.padding, g.mode))
     assert (forth * y).sum() == (x * xp.numpy(back)).sum()
 
 
@@ -136,31 +136,31 @@ def test_the_adjoint_holds_for_every_tile(xp, g):
     window = window_of(g)
     for u in np.ndindex(*g.out):
         pairs = window.reach(g.size, [slice(i, i + 1) for i in u])
-        forth = xp.numpy(_arrays.pad(xp.asarray(g.x), pairs, g.mode))
+        forth = xp.numpy(_windows.pad(xp.asarray(g.x), pairs, g.mode))
         y = whole(*forth.shape, seed=6)
         back = _arrays.new(g.x.shape, xp.asarray(g.x))
-        _arrays.add_unpadded(back, xp.asarray(y), pairs, g.mode)
+        _windows.add_unpadded(back, xp.asarray(y), pairs, g.mode)
         assert (forth * y).sum() == (g.x * xp.numpy(back)).sum()
 
 
 def test_windows_are_a_view():
     x = np.zeros((1, 1, 6, 6))
-    view = _arrays.windows(x, make_window("f", 3, 2, 0, 1, 2))
+    view = _windows.windows(x, make_window("f", 3, 2, 0, 1, 2))
     assert np.shares_memory(view, x)
     assert not view.flags.writeable  # one cell is in several windows
 
 
 def test_windows_of_a_tensor_are_a_view(torch):
     x = torch.zeros(1, 1, 6, 6)
-    view = _arrays.windows(x, make_window("f", 3, 2, 0, 1, 2))
+    view = _windows.windows(x, make_window("f", 3, 2, 0, 1, 2))
     assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
 
 
 @pytest.mark.parametrize("mode", NUMPY_MODES)
 def test_padding_that_adds_nothing_copies_nothing(mode):
     x = np.arange(6.0).reshape(1, 1, 6)
-    assert np.shares_memory(_arrays.pad(x, ((0, -2),), mode), x)
-    assert not np.shares_memory(_arrays.pad(x, ((1, 0),), mode), x)
+    assert np.shares_memory(_windows.pad(x, ((0, -2),), mode), x)
+    assert not np.shares_memory(_windows.pad(x, ((1, 0),), mode), x)
 
 
 # ---- contract ----
@@ -317,24 +317,24 @@ def test_memory_mapped_files_are_read_where_they_lie(tmp_path):
 
 def test_memory_that_is_not_kept_is_new_each_time():
     """What autograd has seen is not written to again."""
-    kept, fresh = _arrays.Scratch(np.zeros(1)), _arrays.Scratch(np.zeros(1), keep=False)
+    kept, fresh = _work.Scratch(np.zeros(1)), _work.Scratch(np.zeros(1), keep=False)
     assert np.shares_memory(kept("tiles", (2, 3)), kept("tiles", (3,)))
     assert not np.shares_memory(fresh("tiles", (2, 3)), fresh("tiles", (2, 3)))
     assert fresh.product("sums", np.eye(2), np.ones((2, 1))).tolist() == [[1], [1]]
 
 
 def test_a_thread_keeps_8_mib_under_a_name_at_most():
-    _arrays._THREAD.__dict__.clear()
-    scratch = _arrays.Scratch(np.zeros(1))
+    _work._THREAD.__dict__.clear()
+    scratch = _work.Scratch(np.zeros(1))
     scratch("larger", (2**20 + 1,)), scratch("large", (2**20,))  # 8 bytes each
-    assert [*_arrays._THREAD.scratch] == ["large"]
-    again = _arrays.Scratch(np.zeros(1))
+    assert [*_work._THREAD.scratch] == ["large"]
+    again = _work.Scratch(np.zeros(1))
     assert np.shares_memory(scratch("large", (2**20,)), again("large", (2**20,)))
 
 
 def test_numpys_error_state_is_left_alone_while_torch_compiles(torch, monkeypatch):
     """Dynamo cannot look into it; the arithmetic is torch's, which does not warn."""
-    seen = _arrays.ieee(lambda: np.geterr()["invalid"])
+    seen = _checks.ieee(lambda: np.geterr()["invalid"])
     with np.errstate(invalid="print"):
         assert seen() == "ignore"
         monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)

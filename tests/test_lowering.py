@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import geometries, whole
 
 import convlib as cl
-from convlib._arrays import Scratch
+from convlib._work import Scratch
 from convlib.geometry import make_window
 from convlib.lowering import to_columns
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from strategies import Geometry, by_definition, geometries, whole
 
 import convlib as cl
-from convlib import _arrays, _threads, lowering
+from convlib import _work, lowering
 from convlib.convolution import METHODS, choose
 from convlib.geometry import make_window
 from convlib.methods import _points, fft, im2col, rows, taps, winograd
@@ -406,7 +406,7 @@ def test_what_auto_chooses(shapes, options, method):
 def test_a_slow_blas_makes_small_maps_worth_a_transform(
     monkeypatch, channels, side, architecture, method
 ):
-    monkeypatch.setattr(_threads, "_blas", lambda: [SimpleNamespace(architecture=architecture)])
+    monkeypatch.setattr(_work, "_blas", lambda: [SimpleNamespace(architecture=architecture)])
     x = np.ones((1, channels, side, side), np.float32)
     weight = np.ones((channels, channels, 3, 3), np.float32)
     assert choose(x, weight, make_window("f", 3, 1, 1, 1, 2), 1) == method
@@ -506,7 +506,7 @@ def test_one_image_is_multiplied_into_its_place(monkeypatch):
     def product(*_):
         raise AssertionError("the sums are made elsewhere, and copied")
 
-    monkeypatch.setattr(_arrays.Scratch, "product", product)
+    monkeypatch.setattr(_work.Scratch, "product", product)
     x, weight = np.ones((3, 2, 6, 20)), np.ones((4, 2, 3, 3))
     y = cl.conv(x, weight, method="im2col", budget=8 * 18 * 40)  # two rows of 18 in each tile
     assert (y == 18).all()  # 2*3*3 ones
@@ -668,7 +668,7 @@ def traced_beyond(function, *arrays, **options):
     """Bytes that a call on NumPy arrays asks for beyond its results: the lower of two counts."""
     counts = []
     for _ in range(2):
-        _arrays._THREAD.__dict__.clear()  # what earlier calls have kept
+        _work._THREAD.__dict__.clear()  # what earlier calls have kept
         gc.collect()
         tracemalloc.start()
         try:

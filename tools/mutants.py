@@ -38,7 +38,9 @@ OPTIONAL = ("plot.py", "labs")  # pictures: looked at, not computed with
 OWN = {  # a module's tests, where they are not in the file of its name
     "__init__": "architecture",
     "_arrays": "arrays",
-    "_threads": "threads",
+    "_checks": "arrays",
+    "_windows": "arrays",
+    "_work": "work",
     "adaptive_pooling": "pooling",
     "methods": "methods",
 }

@@ -6,9 +6,8 @@ from typing import Any
 
 import traitlets
 
-from .._arrays import Array
+from .._arrays import Array, Ints
 from ..costs import LayerCost, conv_cost
-from ..geometry import Ints
 from ..groups import channel_reach
 from ._lab import Lab, OneOf, Whole, paragraph, table
 

@@ -15,19 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-    Scratch,
-    cast,
-    is_tensor,
-    join_tiles,
-    keeps_scratch,
-    moveaxis,
-    new,
-    pad,
-)
-from .._threads import share
-from ..geometry import Ints, Window, tiles
+from .._arrays import Array, Ints, cast, is_tensor, moveaxis, new
+from .._windows import join_tiles, pad
+from .._work import Scratch, keeps_scratch, share
+from ..geometry import Window, tiles
 from . import im2col
 
 INNER = 3 * 2**20

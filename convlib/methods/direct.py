@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arrays import Array, accumulator, cast, new, pad
+from .._arrays import Array, accumulator, cast, new
+from .._windows import pad
 from ..geometry import Window
 
 

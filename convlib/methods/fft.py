@@ -12,19 +12,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .._arrays import (
-    Array,
-    Scratch,
-    accumulator,
-    is_tensor,
-    is_whole,
-    moveaxis,
-    namespace,
-    new,
-    step,
-    windows,
-)
-from ..geometry import Ints, Window
+from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
+from .._windows import step, windows
+from .._work import Scratch
+from ..geometry import Window
 from . import _points
 
 LEAST_SIDE = 16

@@ -12,20 +12,10 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from .._arrays import (
-    Array,
-    Scratch,
-    accumulator,
-    add_unpadded,
-    cast,
-    is_tensor,
-    keeps_scratch,
-    namespace,
-    new,
-    pad,
-)
-from .._threads import parts, share
-from ..geometry import Ints, Pairs, Window, tiles
+from .._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
+from .._windows import add_unpadded, pad
+from .._work import Scratch, keeps_scratch, parts, share
+from ..geometry import Pairs, Window, tiles
 from ..lowering import from_columns, to_columns
 
 COLUMN_BUDGET = 8 * 2**20

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .._arrays import Array, is_tensor, namespace, pad
+from .._arrays import Array, is_tensor, namespace
+from .._windows import pad
 from ..geometry import Window
 
 

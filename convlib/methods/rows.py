@@ -14,20 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from .._arrays import (
-    Array,
-    Scratch,
-    accumulator,
-    cast,
-    keeps_scratch,
-    moveaxis,
-    new,
-    pad,
-    step,
-    windows,
-)
-from .._threads import share
-from ..geometry import Ints, Window, tiles
+from .._arrays import Array, Ints, accumulator, cast, moveaxis, new
+from .._windows import pad, step, windows
+from .._work import Scratch, keeps_scratch, share
+from ..geometry import Window, tiles
 from ..lowering import kernel_first
 from . import im2col
 

@@ -12,19 +12,10 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import (
-    Array,
-    Scratch,
-    accumulator,
-    cast,
-    keeps_scratch,
-    moveaxis,
-    namespace,
-    new,
-    pad,
-)
-from .._threads import share
-from ..geometry import Ints, Window, tiles
+from .._arrays import Array, Ints, accumulator, cast, moveaxis, namespace, new
+from .._windows import pad
+from .._work import Scratch, keeps_scratch, share
+from ..geometry import Window, tiles
 from ..lowering import taps_first
 from . import im2col
 

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array, Scratch, accumulator, is_tensor, is_whole, moveaxis, namespace
-from ..geometry import Ints, Window
+from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace
+from .._work import Scratch
+from ..geometry import Window
 from ..lowering import taps_first
 from . import _points
 

@@ -147,7 +147,7 @@ CASES = {
 @contextmanager
 def page_machine():
     """The machine of the page, whatever this one is."""
-    with mock.patch("convlib._arrays.MEMORY", MEMORY):
+    with mock.patch("convlib._checks.MEMORY", MEMORY):
         yield
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import convlib as cl
-from convlib import _arrays
+from convlib import _checks
 
 BIG = 10**13  # bytes, and more: no machine of these years has them
 X, KERNEL = np.zeros((1, 1, 8)), np.zeros((1, 1, 3))
@@ -72,7 +72,7 @@ GROWING = {
 @pytest.mark.parametrize("call", GROWING.values(), ids=GROWING)
 def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, call):
     y = call()
-    monkeypatch.setattr(_arrays, "MEMORY", y.nbytes - 1)
+    monkeypatch.setattr(_checks, "MEMORY", y.nbytes - 1)
     words = f" of shape {y.shape} would take {y.nbytes} bytes, and there are {y.nbytes - 1} bytes"
     with pytest.raises(ValueError, match=re.escape(words)):
         call()
@@ -80,7 +80,7 @@ def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, call):
 
 @pytest.mark.parametrize("pool", [cl.max_pool, cl.avg_pool])
 def test_the_memory_asked_for_is_that_of_the_padded_input(monkeypatch, pool):
-    monkeypatch.setattr(_arrays, "MEMORY", 8 * 2 * 4 * 7 * 7)
+    monkeypatch.setattr(_checks, "MEMORY", 8 * 2 * 4 * 7 * 7)
     pool(IMAGES[..., :5], 2, padding=1, stride=1)  # 5 + 2*1 = 7 each way
     with pytest.raises(ValueError, match=r"the padded input of shape \(2, 4, 7, 8\) would take"):
         pool(IMAGES, 2, padding=1, stride=1)
@@ -88,9 +88,9 @@ def test_the_memory_asked_for_is_that_of_the_padded_input(monkeypatch, pool):
 
 def test_the_memory_asked_for_is_that_of_the_basis(monkeypatch):
     """A step as wide as the input: one row, made of the images of 100 unit vectors of 100."""
-    monkeypatch.setattr(_arrays, "MEMORY", 8 * 100 * 100)
+    monkeypatch.setattr(_checks, "MEMORY", 8 * 100 * 100)
     assert cl.conv_matrix(np.ones((1, 1, 1)), 100, stride=100).shape == (1, 100)
-    monkeypatch.setattr(_arrays, "MEMORY", 8 * 100 * 100 - 1)
+    monkeypatch.setattr(_checks, "MEMORY", 8 * 100 * 100 - 1)
     with pytest.raises(ValueError, match=r"the basis of shape \(100, 100\) would take 80000 bytes"):
         cl.conv_matrix(np.ones((1, 1, 1)), 100, stride=100)
 
@@ -117,8 +117,8 @@ def test_the_memory_is_that_of_the_device():
 def test_a_gpu_has_a_memory_of_its_own(monkeypatch):
     """Told by torch; a stand-in here, for most machines have none."""
     told = SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(total_memory=100))
-    monkeypatch.setattr(_arrays, "namespace", lambda like: SimpleNamespace(cuda=told))
+    monkeypatch.setattr(_checks, "namespace", lambda like: SimpleNamespace(cuda=told))
     tensor = SimpleNamespace(device=SimpleNamespace(type="cuda"), dtype=np.dtype("float32"))
-    _arrays.check_memory("conv", tensor, the_output=(5, 5))
+    _checks.check_memory("conv", tensor, the_output=(5, 5))
     with pytest.raises(ValueError, match="would take 104 bytes, and there are 100 bytes"):
-        _arrays.check_memory("conv", tensor, the_output=(26,))
+        _checks.check_memory("conv", tensor, the_output=(26,))

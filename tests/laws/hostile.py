@@ -125,7 +125,7 @@ def limits():
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of computing: a busy machine is no fault
     try:
-        with mock.patch("convlib._arrays.MEMORY", MEMORY):
+        with mock.patch("convlib._checks.MEMORY", MEMORY):
             yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)

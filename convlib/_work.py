@@ -1,4 +1,6 @@
-"""Large work on tiles, in threads: NumPy's copies use one core each, the BLAS is held to one.
+"""How work is done: in memory that calls leave to the next, and in threads.
+
+Large work on tiles, in threads: NumPy's copies use one core each, the BLAS is held to one.
 
 As many threads run as the BLAS would take by itself, so what limits it limits this too:
 ``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``, ``MKL_NUM_THREADS``, ``threadpool_limits``. Asking
@@ -7,7 +9,9 @@ the BLAS needs threadpoolctl; without it, one thread does the tiles and the BLAS
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +19,72 @@ from contextvars import copy_context
 from functools import cache
 from threading import Condition
 from typing import Any
+
+import numpy as np
+
+from ._arrays import Array, is_recording, is_tensor, namespace, new
+
+
+class Scratch:
+    """Memory by name, for a loop over tiles: the next tile writes where the last one did.
+
+    Fresh memory costs more than writing to it, since the system hands it out page by page. So for
+    NumPy each thread keeps what it was given, up to `KEPT` bytes a name, for the next call too.
+    With ``keep=False`` (autograd records, or torch compiles) each request gets its own memory.
+    """
+
+    def __init__(self, like: Array, dtype: Any = None, *, keep: bool = True) -> None:
+        self.like, self.dtype, self.keep = like, dtype or like.dtype, keep
+        self.mine: dict[str, Array] = {}
+
+    def __call__(self, name: str, shape: Sequence[int], dtype: Any = None) -> Array:
+        """An array of `shape`, its values whatever they were."""
+        size = math.prod(shape)
+        flat = self.mine.get(name)
+        if flat is None or flat.shape[0] < size:
+            flat = self._memory(name, size, dtype or self.dtype)
+            if self.keep:
+                self.mine[name] = flat
+        return flat[:size].reshape(tuple(shape))
+
+    def _memory(self, name: str, size: int, dtype: Any) -> Array:
+        """At least `size` values: those that the thread has kept, where that may be."""
+        count = size * dtype.itemsize
+        if is_tensor(self.like) or not self.keep or count > KEPT:
+            return new((size,), self.like, dtype, fill=False)
+        kept = _THREAD.__dict__.setdefault("scratch", {})
+        if name not in kept or len(kept[name]) < count:
+            kept[name] = np.empty(-(-count // 16) * 16, np.uint8)  # whole numbers of any dtype
+        return kept[name].view(dtype)
+
+    def product(self, name: str, a: Array, b: Array) -> Array:
+        """The matrix product ``a @ b``, written to the memory of that name."""
+        if not self.keep:
+            return a @ b
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        out = self(name, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
+        return namespace(a).matmul(a, b, out=out)
+
+    def multiply(self, a: Array, b: Array, target: Array) -> None:
+        """Write the matrix product ``a @ b`` to `target`: at once, where memory may be written."""
+        if self.keep:
+            namespace(a).matmul(a, b, out=target)
+        else:
+            target[...] = a @ b
+
+
+_THREAD = threading.local()
+
+KEPT = 8 * 2**20
+"""Bytes of scratch memory that a thread keeps under one name."""
+
+
+def keeps_scratch(*arrays: Array) -> bool:
+    """True where memory may be written twice: autograd does not record, torch does not compile."""
+    if is_recording(*arrays):
+        return False
+    return not (is_tensor(arrays[0]) and namespace(arrays[0]).compiler.is_compiling())
+
 
 LEAST = 2**20
 """Values, in and out, that a thread of ours must have to do.

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import convlib as cl
-from convlib import _threads
+from convlib import _work
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((2, 32, 60, 60)).astype(np.float32)
@@ -36,7 +36,7 @@ CALLS = {
 @pytest.fixture
 def eager(monkeypatch):
     """Threads are woken for little work, too."""
-    monkeypatch.setattr(_threads, "LEAST", 2**12)
+    monkeypatch.setattr(_work, "LEAST", 2**12)
 
 
 def blas_threads():
@@ -47,7 +47,7 @@ def blas_threads():
 def test_the_same_numbers_on_any_number_of_threads(monkeypatch, eager, name):
     results = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(_threads, "count", lambda n=threads: n)
+        monkeypatch.setattr(_work, "count", lambda n=threads: n)
         results.append(CALLS[name]())
     for result in results[1:]:
         np.testing.assert_allclose(result, results[0], rtol=0, atol=2e-5 * np.abs(result).max())
@@ -55,7 +55,7 @@ def test_the_same_numbers_on_any_number_of_threads(monkeypatch, eager, name):
 
 
 def test_work_is_shared_and_the_blas_held(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 2)
+    monkeypatch.setattr(_work, "count", lambda: 2)
     everyone, seen = threading.Barrier(2, timeout=30), []
 
     def work(items):
@@ -63,25 +63,25 @@ def test_work_is_shared_and_the_blas_held(monkeypatch):
         seen.extend((item, blas_threads()) for item in items)
 
     before = blas_threads()
-    _threads.share(work, list(range(20)), 2)
+    _work.share(work, list(range(20)), 2)
     assert sorted(item for item, _ in seen) == list(range(20))
     assert all(set(threads) == {1} for _, threads in seen)
     assert blas_threads() == before
 
 
 def test_one_share_is_done_here_and_the_blas_left_alone(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 2)
+    monkeypatch.setattr(_work, "count", lambda: 2)
     before, seen = blas_threads(), []
 
     def work(items):
         seen.extend((item, threading.get_ident(), blas_threads()) for item in items)
 
-    _threads.share(work, [1, 2, 3], 1)
+    _work.share(work, [1, 2, 3], 1)
     assert seen == [(item, threading.get_ident(), before) for item in (1, 2, 3)]
 
 
 def test_an_error_in_any_thread_reaches_the_caller(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 2)
+    monkeypatch.setattr(_work, "count", lambda: 2)
     before = blas_threads()
 
     def work(items):
@@ -91,7 +91,7 @@ def test_an_error_in_any_thread_reaches_the_caller(monkeypatch):
 
     for _ in range(5):
         with pytest.raises(ZeroDivisionError, match="at 7"):
-            _threads.share(work, list(range(9)), 2)
+            _work.share(work, list(range(9)), 2)
     assert blas_threads() == before
 
 
@@ -119,9 +119,9 @@ def test_one_large_item_has_the_blas_to_itself():
 
 def test_limits_are_respected():
     with threadpool_limits(1):
-        assert _threads.count() == 1
-        assert _threads.parts(10**9) == 1
-    script = "import convlib._threads as t; print(t.count())"
+        assert _work.count() == 1
+        assert _work.parts(10**9) == 1
+    script = "import convlib._work as t; print(t.count())"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     found = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
@@ -133,7 +133,7 @@ def test_without_threadpoolctl_one_thread_does_it():
     script = """
 import sys
 sys.modules["threadpoolctl"] = None
-import numpy as np, convlib as cl, convlib._threads as t
+import numpy as np, convlib as cl, convlib._work as t
 y = cl.conv(np.ones((1, 32, 64, 64), np.float32), np.ones((32, 32, 3, 3), np.float32))
 print(t.count(), round(float(y.min())), round(float(y.max())))
 """
@@ -149,8 +149,8 @@ def test_a_forked_child_computes_too():
 import os, sys, warnings
 warnings.simplefilter("ignore")
 import numpy as np, convlib as cl
-from convlib import _threads
-_threads.count, _threads.LEAST = lambda: 2, 2**12
+from convlib import _work
+_work.count, _work.LEAST = lambda: 2, 2**12
 x, w = np.ones((2, 32, 64, 64), np.float32), np.ones((32, 32, 3, 3), np.float32)
 cl.conv(x, w, stride=2)
 child = os.fork()
@@ -181,31 +181,31 @@ class Blas:
 
 def test_the_blas_is_held_by_the_first_and_let_go_by_the_last(monkeypatch):
     blas = Blas()
-    monkeypatch.setattr(_threads, "_blas", lambda: [blas])
+    monkeypatch.setattr(_work, "_blas", lambda: [blas])
     for _ in range(2):
-        assert (_threads.count(), blas.num_threads) == (4, 4)
-        with _threads._one_blas_thread():
-            with _threads._one_blas_thread():
-                assert (_threads.count(), blas.num_threads) == (4, 1)
-            assert (_threads.count(), blas.num_threads) == (4, 1)
-    assert (_threads.count(), blas.num_threads) == (4, 4)
+        assert (_work.count(), blas.num_threads) == (4, 4)
+        with _work._one_blas_thread():
+            with _work._one_blas_thread():
+                assert (_work.count(), blas.num_threads) == (4, 1)
+            assert (_work.count(), blas.num_threads) == (4, 1)
+    assert (_work.count(), blas.num_threads) == (4, 4)
     assert not blas.controlled
 
 
 def test_who_wants_the_blas_alone_is_told_when_it_is_free(monkeypatch):
-    monkeypatch.setattr(_threads, "_blas", lambda: [Blas()])
+    monkeypatch.setattr(_work, "_blas", lambda: [Blas()])
     waits, alone = threading.Event(), threading.Event()
-    wait_for = _threads._HELD.lock.wait_for
+    wait_for = _work._HELD.lock.wait_for
     monkeypatch.setattr(
-        _threads._HELD.lock, "wait_for", lambda free: waits.set() or wait_for(free, timeout=30)
+        _work._HELD.lock, "wait_for", lambda free: waits.set() or wait_for(free, timeout=30)
     )
 
     def want():
-        with _threads._alone():
+        with _work._alone():
             alone.set()
 
     thread = threading.Thread(target=want)
-    with _threads._one_blas_thread():
+    with _work._one_blas_thread():
         thread.start()
         assert waits.wait(30)
         assert not alone.wait(0.05)
@@ -214,28 +214,28 @@ def test_who_wants_the_blas_alone_is_told_when_it_is_free(monkeypatch):
 
 
 def test_a_blas_that_does_not_say_what_it_runs_is_not_called_slow(monkeypatch):
-    monkeypatch.setattr(_threads, "_blas", lambda: [object()])
-    assert not _threads.narrow()
-    monkeypatch.setattr(_threads, "_blas", list)
-    assert not _threads.narrow()
+    monkeypatch.setattr(_work, "_blas", lambda: [object()])
+    assert not _work.narrow()
+    monkeypatch.setattr(_work, "_blas", list)
+    assert not _work.narrow()
 
 
 def test_parts_by_hand(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 4)
+    monkeypatch.setattr(_work, "count", lambda: 4)
     million = 2**20
-    assert [_threads.parts(n * million) for n in (0, 1, 2, 3, 4, 9)] == [1, 1, 2, 3, 4, 4]
-    assert _threads.parts(2 * million - 1) == 1  # as many as have a million each
+    assert [_work.parts(n * million) for n in (0, 1, 2, 3, 4, 9)] == [1, 1, 2, 3, 4, 4]
+    assert _work.parts(2 * million - 1) == 1  # as many as have a million each
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_takes_over_no_threads_and_no_locks():
     script = """
 import os
-from convlib import _threads
-pool, held = _threads._pool(), _threads._HELD
+from convlib import _work
+pool, held = _work._pool(), _work._HELD
 child = os.fork()
 if not child:
-    os._exit(2 * (_threads._pool() is pool) + (_threads._HELD is held))
+    os._exit(2 * (_work._pool() is pool) + (_work._HELD is held))
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     found = subprocess.run(
@@ -248,7 +248,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_an_error_in_a_helper_alone_reaches_the_caller(monkeypatch):
-    monkeypatch.setattr(_threads, "count", lambda: 2)
+    monkeypatch.setattr(_work, "count", lambda: 2)
     caller, both = threading.get_ident(), threading.Barrier(2, timeout=30)
 
     def work(items):
@@ -258,21 +258,21 @@ def test_an_error_in_a_helper_alone_reaches_the_caller(monkeypatch):
             raise ZeroDivisionError("in a helper")
 
     with pytest.raises(ZeroDivisionError, match="in a helper"):
-        _threads.share(work, list(range(9)), 2)
+        _work.share(work, list(range(9)), 2)
 
 
 def test_no_threadpoolctl_is_no_blas_to_ask(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # an import of it fails now
-    assert _threads._blas.__wrapped__() == []
-    monkeypatch.setattr(_threads, "_blas", list)
-    assert _threads.count() == 1
+    assert _work._blas.__wrapped__() == []
+    monkeypatch.setattr(_work, "_blas", list)
+    assert _work.count() == 1
 
 
 def test_a_child_starts_with_a_pool_and_locks_of_its_own():
-    pool, held = _threads._pool(), _threads._HELD
+    pool, held = _work._pool(), _work._HELD
     expected = CALLS["im2col"]()
-    _threads._after_fork()
-    assert _threads._pool() is not pool
-    assert _threads._HELD is not held
+    _work._after_fork()
+    assert _work._pool() is not pool
+    assert _work._HELD is not held
     np.testing.assert_array_equal(CALLS["im2col"](), expected)
     pool.shutdown()

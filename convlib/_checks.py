@@ -1,0 +1,223 @@
+"""What is refused, and in which words: arrays, dtypes, devices, memory, options.
+
+An error gives the rule with its arithmetic, then what came, then the repair. Each check takes the
+name of the public function that was called, `where`, for its message.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from numbers import Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ._arrays import Array, Ints, is_tensor, namespace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def ieee(function: F) -> F:
+    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers."""
+
+    @wraps(function)
+    def quiet(*args: Any, **options: Any) -> Any:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.compiler.is_compiling():  # it cannot see through NumPy's
+            return function(*args, **options)
+        with np.errstate(all="ignore"):
+            return function(*args, **options)
+
+    return quiet  # type: ignore[return-value]
+
+
+TORCH_NUMBERS = (
+    *("float64", "float32", "float16", "bfloat16", "complex128", "complex64"),
+    *("int64", "int32", "int16", "int8", "uint8"),
+)
+"""What torch can calculate with on every device: not its packed, quantised and unsigned dtypes."""
+
+MEMORY = (
+    os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if hasattr(os, "sysconf")
+    else sys.maxsize  # Windows does not say
+)
+"""Bytes of memory in this machine: no array is made, or read, that is larger."""
+
+
+def check_arrays(where: str, **arrays: Array) -> None:
+    """Raise unless all are dense arrays of one library, dtype and device, and hold numbers.
+
+    The first array sets the rule for the rest.
+    """
+    for name, a in arrays.items():
+        if not (type(a) is np.ndarray and 0 < a.nbytes <= MEMORY):  # nearly always it is
+            _check_array(where, name, a)
+    (first, x), *rest = arrays.items()
+    for name, a in rest:
+        _check_pair(where, first, x, name, a)
+    if not _is_numeric(x):
+        raise TypeError(
+            f"{where}: {first} must hold numbers; got dtype {x.dtype}. Convert it, e.g. to float32."
+        )
+
+
+def _check_array(where: str, name: str, a: Array) -> None:
+    """Raise unless `a` is a dense array or tensor that fits the memory."""
+    # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
+    if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
+            f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
+        )
+    if is_tensor(a) and a.layout != namespace(a).strided:
+        raise TypeError(
+            f"{where}: {name} must be dense; got layout {a.layout}. Convert it: {name}.to_dense()."
+        )
+    check_memory(where, a, **{name: a.shape})
+
+
+def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:
+    """Raise unless `a` is of the library, the dtype and on the device of `x`."""
+    if is_tensor(a) != is_tensor(x):
+        from_numpy = name if is_tensor(x) else first
+        raise TypeError(
+            f"{where}: cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
+            f"convert one, e.g. torch.from_numpy({from_numpy})."
+        )
+    if a.dtype != x.dtype:
+        convert = f"{name}.to({first}.dtype)" if is_tensor(x) else f"{name}.astype({first}.dtype)"
+        raise TypeError(
+            f"{where}: {first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
+            f"Convert one, e.g. {convert}."
+        )
+    if a.device != x.device:
+        raise TypeError(
+            f"{where}: {first} and {name} must be on one device; got {x.device} and "
+            f"{a.device}. Move one, e.g. {name}.to({first}.device)."
+        )
+
+
+def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
+    """Raise, before anything is made, for an array that would not fit the memory where `like` is.
+
+    An empty axis counts as one cell: how long a loop over windows takes hangs on the others.
+    """
+    most = MEMORY
+    if like.device != "cpu" and like.device.type != "cpu":
+        cuda = like.device.type == "cuda"
+        properties = namespace(like).cuda.get_device_properties
+        most = properties(like.device).total_memory if cuda else sys.maxsize
+    for name, shape in shapes.items():
+        size = math.prod([max(1, n) for n in shape]) * like.dtype.itemsize
+        if size > most:
+            raise ValueError(
+                f"{where}: {name.replace('_', ' ')} of shape {tuple(shape)} would take {size} "
+                f"bytes, and there are {most} bytes of memory. Use smaller sizes."
+            )
+
+
+def as_batch(where: str, name: str, x: Array, rank: int) -> tuple[Array, bool]:
+    """`x` with a batch axis, and whether it came with one."""
+    if x.ndim not in (rank + 1, rank + 2):
+        raise ValueError(
+            f"{where}: {name} must have {rank + 2} axes (batch, channels, {rank} spatial) or "
+            f"{rank + 1} (no batch); got {name}.shape={tuple(x.shape)}."
+        )
+    return (x, True) if x.ndim == rank + 2 else (x[None], False)
+
+
+def _type_name(x: object) -> str:
+    kind = type(x)
+    module = "torch" if is_tensor(x) else kind.__module__
+    return kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
+
+
+def _is_numeric(x: Array) -> bool:
+    if is_tensor(x):
+        return str(x.dtype).removeprefix("torch.") in TORCH_NUMBERS
+    return x.dtype.kind in "iufc"
+
+
+def check_real(where: str, x: Array) -> None:
+    """Raise for complex numbers: whose gradient it is would be a matter of convention."""
+    if x.is_complex() if is_tensor(x) else x.dtype.kind == "c":
+        raise TypeError(
+            f"{where}: gradients here are those of real numbers; got dtype {x.dtype}. "
+            f"Take the real and the imaginary part apart."
+        )
+
+
+# ---- options ----
+
+IntOrInts = int | Sequence[int]
+
+
+def check_choice(where: str, name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise unless `value` is one of the words that the option `name` takes."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{where}: {name} must be one of {(*choices,)}; got {name}={value!r}.")
+
+
+def check_flags(where: str, **flags: object) -> None:
+    """Raise unless each of the options is True or False."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"{where}: {name} must be True or False; got {name}={value!r}. "
+                f"Convert it: bool({name})."
+            )
+
+
+def as_number(where: str, name: str, value: object) -> float:
+    """The option `name` as a float; True and False are no numbers here."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{where}: {name} must be a number; got {name}={value!r}.")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{where}: {name} must be at most {sys.float_info.max}, the largest float; "
+            f"got {type(value).__name__} beyond it."
+        ) from None
+
+
+def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
+    """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
+    values: list[Any] = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if len(values) == rank > 0 and all(
+        type(v) is int and least <= v <= sys.maxsize for v in values
+    ):
+        return tuple(values)  # as nearly always: no message is needed
+    rule = f"{where}: {name} must be an int"
+    if rank > 1:
+        rule += f" or {rank} ints, one per axis"
+    if rank < 1 or len(values) != rank:
+        raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
+    ints = tuple(as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
+    if any(v < least for v in ints):
+        raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
+    check_index(where, name, ints)
+    return ints
+
+
+def check_index(where: str, name: str, ints: Ints) -> None:
+    """Raise for what no array can be indexed with."""
+    most = sys.maxsize
+    if any(v > most for v in ints):
+        raise ValueError(f"{where}: {name} must be at most {most}; got {name}={max(ints)}.")
+
+
+def as_int(message: str, value: object) -> int:
+    # True and False are ints to Python, and in tensors; as a stride they are a slip of the pen.
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        raise TypeError(message)
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, RuntimeError):  # RuntimeError: of a tensor without values
+        raise TypeError(message) from None

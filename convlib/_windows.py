@@ -1,0 +1,182 @@
+"""The one mechanism: windows that slide over an array, and the adjoint of each step.
+
+Convolution contracts the windows with kernels, pooling reduces them, im2col lays them out. Padding,
+cutting a tile's share of the input out, and their adjoints stand here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ._arrays import Array, Ints, is_tensor, moveaxis, new
+from ._work import Scratch
+from .geometry import Pairs, Window, source_index
+
+
+def windows(x: Array, window: Window) -> Array:
+    """Every window of `x` (B, C, *spatial) as a view (B, C, *out, *kernel). No copy, no padding.
+
+    Padding has been added, so `window.padding` is not read.
+    """
+    if is_tensor(x):
+        for axis, (span, s) in enumerate(zip(window.span, window.stride, strict=True), start=2):
+            x = x.unfold(axis, span, min(s, x.shape[axis]))  # moves its window axis to the end
+        dilation = zip(window.dilation, window.span, strict=True)
+        return x[(..., *(step(d, span) for d, span in dilation))]
+    out, over, along = [], [], []  # how many windows; bytes to the next one; to the next tap
+    axes = zip(x.shape[2:], x.strides[2:], window.span, window.stride, window.dilation, strict=True)
+    for n, size, span, s, d in axes:
+        out.append((n - span) // s + 1)
+        over.append(size * min(s, n))
+        along.append(size * min(d, n))
+    shape, strides = (*x.shape[:2], *out, *window.kernel_size), (*x.strides[:2], *over, *along)
+    return as_strided(x, shape, strides, writeable=False)
+
+
+def step(s: int, size: int) -> slice:
+    """Every s-th of `size` cells, from the first on. Beyond the size, torch's steps overflow."""
+    return slice(None, None, min(s, max(1, size)))
+
+
+def scatter(parts: Array, size: Ints, window: Window) -> Array:
+    """The adjoint of `windows`: add (B, C, *out, *kernel) back to the (B, C, *size) it came from.
+
+    Where windows overlap, the parts add up. One strided addition a tap, so no two writes of one
+    addition meet.
+    """
+    rank = len(size)
+    out = parts.shape[2 : 2 + rank]
+    x = new((*parts.shape[:2], *size), parts)
+    for tap in np.ndindex(*window.kernel_size):
+        read = tuple(
+            slice(t * d, t * d + (o - 1) * s + 1, min(s, n))
+            for t, d, o, s, n in zip(tap, window.dilation, out, window.stride, size, strict=True)
+        )
+        cells = x[(..., *read)]
+        cells += parts[(..., *tap)]
+    return x
+
+
+def pad(
+    x: Array,
+    pairs: Pairs,
+    mode: str = "zeros",
+    scratch: Scratch | None = None,
+    *,
+    channels_last: bool = False,
+) -> Array:
+    """Extend `x` (B, C, *spatial) by (before, after) cells per axis; a negative count crops.
+
+    Gives `x` itself, or a view of it, where nothing is added. Else zeros, and `x` among them, in
+    new memory or in that of `scratch`. With `channels_last` the channels of a cell stand there
+    side by side, whether something is added or not; the shape is the same.
+    """
+    if mode != "zeros":
+        for axis, pair in enumerate(pairs, start=2):
+            x = _extend_axis(x, axis, pair, mode)
+        pairs = ((0, 0),) * len(pairs)
+    kept, placed = _overlap(x.shape[2:], pairs)
+    grows = any(before > 0 or after > 0 for before, after in pairs)
+    if not (grows or channels_last):
+        return x[(..., *kept)]
+    shape = [*x.shape[:2], *_padded_size(x.shape[2:], pairs)]
+    if channels_last:
+        shape.append(shape.pop(1))
+    padded = scratch("padded", shape, x.dtype) if scratch else new(shape, x, fill=False)
+    if channels_last:
+        padded = moveaxis(padded, -1, 1)
+    for axis, at in enumerate(placed, start=2):  # each cell is written once, the corners excepted
+        lead = (slice(None),) * axis
+        if at.start:
+            padded[(*lead, slice(at.start))] = 0
+        if at.stop < padded.shape[axis]:
+            padded[(*lead, slice(at.stop, None))] = 0
+    padded[(..., *placed)] = x[(..., *kept)]
+    return padded
+
+
+def add_unpadded(x: Array, padded: Array, pairs: Pairs, mode: str = "zeros") -> None:
+    """The adjoint of `pad`, added into `x`: each padded cell goes to the cell that it copied."""
+    if mode != "zeros":
+        for axis in range(len(pairs) - 1, -1, -1):
+            padded = _fold_axis(padded, axis + 2, x.shape[axis + 2], pairs[axis], mode)
+        x += padded
+        return
+    kept, placed = _overlap(x.shape[2:], pairs)
+    inner = x[(..., *kept)]  # named first: autograd refuses `x[whole] += ...`, which assigns twice
+    inner += padded[(..., *placed)]
+
+
+def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array:
+    """Put copies of its own cells before and after one axis of `x`."""
+    lead = (slice(None),) * axis
+    (kept,), (placed,) = _overlap(x.shape[axis : axis + 1], (pair,))
+    source = source_index(x.shape[axis], *pair, mode)
+    if placed == slice(0, len(source)):
+        return x[(*lead, kept)]
+    shape = list(x.shape)
+    shape[axis] = len(source)
+    extended = new(shape, x, fill=False)
+    extended[(*lead, placed)] = x[(*lead, kept)]
+    for ends in (slice(0, placed.start), slice(placed.stop, len(source))):
+        extended[(*lead, ends)] = x[(*lead, source[ends])]
+    return extended
+
+
+def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:
+    """The adjoint of `_extend_axis`: sum the cells that copied the same one of `n` cells."""
+    shape = list(padded.shape)
+    shape[axis] = n
+    folded = new(shape, padded)
+    lead = (slice(None),) * axis
+    (kept,), (placed,) = _overlap((n,), (pair,))
+    inner = folded[(*lead, kept)]
+    inner += padded[(*lead, placed)]
+    for cell, source in enumerate(source_index(n, *pair, mode)):
+        if not placed.start <= cell < placed.stop:
+            target = folded[(*lead, source)]
+            target += padded[(*lead, cell)]
+    return folded
+
+
+def _overlap(size: Sequence[int], pairs: Pairs) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Per axis, the cells of the input that are kept, and where they stand once padded."""
+    kept, placed = [], []
+    for n, (before, after) in zip(size, pairs, strict=True):
+        start = max(0, -before)
+        stop = max(start, n + min(0, after))
+        kept.append(slice(start, stop))
+        placed.append(slice(start + before, stop + before))
+    return tuple(kept), tuple(placed)
+
+
+def _padded_size(size: Sequence[int], pairs: Pairs) -> Ints:
+    return tuple(n + sum(pair) for n, pair in zip(size, pairs, strict=True))
+
+
+def join_tiles(cells: Array, image: Array, rank: int) -> None:
+    """Write tiles (..., *n, *m) side by side to the `image` (..., n*m per axis)."""
+    lead = image.ndim - rank
+    split = [
+        size
+        for axes in zip(cells.shape[lead:-rank], cells.shape[-rank:], strict=True)
+        for size in axes
+    ]
+    behind = tuple(range(lead, lead + rank)), tuple(range(lead, lead + 2 * rank, 2))
+    image = image.reshape(*image.shape[:lead], *split)  # (..., n, m, n, m): a view
+    _move(image, moveaxis(cells, *behind))
+
+
+def _move(target: Array, source: Array) -> None:
+    """Copy. Runs of 8 or 16 bytes go as one number each: several times as fast as cell by cell."""
+    one = None if is_tensor(source) else RUNS.get(source.shape[-1] * source.dtype.itemsize)
+    if one and source.strides[-1] == source.dtype.itemsize:
+        target, source = target.view(one), source.view(one)
+    target[...] = source
+
+
+RUNS = {8: np.int64, 16: np.complex128}
+"""Numbers of so many bytes, as which a run of cells may be copied."""
