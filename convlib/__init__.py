@@ -10,6 +10,7 @@ Axes, everywhere::
 NumPy in, NumPy out; tensor in, tensor out, on the same device.
 """
 
+from ._work import clear_scratch
 from .activations import (
     celu,
     celu_backward,
@@ -110,6 +111,7 @@ __all__ = [
     "channel_reach",
     "channel_shuffle",
     "channel_unshuffle",
+    "clear_scratch",
     "col2im",
     "conv",
     "conv_backward",

@@ -1,61 +1,78 @@
-"""How work is done: in memory that calls leave to the next, and in threads.
+"""How large work is done: piece by piece, in memory that is used again, and in threads.
 
-Large work on tiles, in threads: NumPy's copies use one core each, the BLAS is held to one.
-
-As many threads run as the BLAS would take by itself, so what limits it limits this too:
-``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``, ``MKL_NUM_THREADS``, ``threadpool_limits``. Asking
-the BLAS needs threadpoolctl; without it, one thread does the tiles and the BLAS does as it likes.
+The BLAS has threads of its own. How many is a setting of the whole process, and whoever made it
+relies on it: nothing here touches it. Products that are worth several threads are left to those.
+Work whose products are too small for them, or that has none, is shared among threads of ours,
+which live as long as the call. So nothing that a call sets up outlives it, and no call waits for
+another one.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import threading
+import sys
+import time
+from _thread import get_ident, start_new_thread
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
-from threading import Condition
+from queue import SimpleQueue
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ._arrays import Array, is_recording, is_tensor, namespace, new
 
+# ---- memory ----
+
+KEPT = 64 * 2**20
+"""Bytes of scratch memory that wait for the next calls, at most: 64 MiB in the whole process."""
+
+_idle: deque[tuple[int, dict[Any, Array]]] = deque()  # (bytes, memory by name and dtype)
+
 
 class Scratch:
     """Memory by name, for a loop over tiles: the next tile writes where the last one did.
 
     Fresh memory costs more than writing to it, since the system hands it out page by page. So for
-    NumPy each thread keeps what it was given, up to `KEPT` bytes a name, for the next call too.
-    With ``keep=False`` (autograd records, or torch compiles) each request gets its own memory.
+    NumPy it is taken from what earlier calls have left, and left in turn at the end of ``with``.
+    While a call holds it nobody else can: not another thread, nor a call within the call, as a
+    signal handler or a debugger makes. With ``keep=False`` (autograd records, or torch compiles)
+    each request gets its own memory.
     """
 
     def __init__(self, like: Array, dtype: Any = None, *, keep: bool = True) -> None:
         self.like, self.dtype, self.keep = like, dtype or like.dtype, keep
-        self.mine: dict[str, Array] = {}
+        self.waiting: dict[Any, Array] = {}
+        self.used: dict[Any, Array] = {}
+
+    def __enter__(self) -> Scratch:
+        if self.keep and not is_tensor(self.like):
+            with suppress(IndexError):  # the deque is empty
+                _, self.waiting = _idle.pop()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        flats = {**self.waiting, **self.used}  # in the order of their last use
+        self.waiting, self.used = {}, {}
+        if self.keep and not is_tensor(self.like):
+            _leave(flats)
 
     def __call__(self, name: str, shape: Sequence[int], dtype: Any = None) -> Array:
         """An array of `shape`, its values whatever they were."""
-        size = math.prod(shape)
-        flat = self.mine.get(name)
+        size, dtype = math.prod(shape), dtype or self.dtype
+        flat = self.used.get((name, dtype))
+        if flat is None:
+            flat = self.waiting.pop((name, dtype), None)
         if flat is None or flat.shape[0] < size:
-            flat = self._memory(name, size, dtype or self.dtype)
-            if self.keep:
-                self.mine[name] = flat
+            flat = new((size,), self.like, dtype, fill=False)
+        if self.keep:
+            self.used[name, dtype] = flat
         return flat[:size].reshape(tuple(shape))
-
-    def _memory(self, name: str, size: int, dtype: Any) -> Array:
-        """At least `size` values: those that the thread has kept, where that may be."""
-        count = size * dtype.itemsize
-        if is_tensor(self.like) or not self.keep or count > KEPT:
-            return new((size,), self.like, dtype, fill=False)
-        kept = _THREAD.__dict__.setdefault("scratch", {})
-        if name not in kept or len(kept[name]) < count:
-            kept[name] = np.empty(-(-count // 16) * 16, np.uint8)  # whole numbers of any dtype
-        return kept[name].view(dtype)
 
     def product(self, name: str, a: Array, b: Array) -> Array:
         """The matrix product ``a @ b``, written to the memory of that name."""
@@ -73,12 +90,6 @@ class Scratch:
             target[...] = a @ b
 
 
-_THREAD = threading.local()
-
-KEPT = 8 * 2**20
-"""Bytes of scratch memory that a thread keeps under one name."""
-
-
 def keeps_scratch(*arrays: Array) -> bool:
     """True where memory may be written twice: autograd does not record, torch does not compile."""
     if is_recording(*arrays):
@@ -86,69 +97,184 @@ def keeps_scratch(*arrays: Array) -> bool:
     return not (is_tensor(arrays[0]) and namespace(arrays[0]).compiler.is_compiling())
 
 
+def _leave(flats: dict[Any, Array]) -> None:
+    """Leave memory to the next call: at most half of `KEPT`, and `KEPT` with all that waits."""
+    size = sum(flat.nbytes for flat in flats.values())
+    while size > KEPT // 2:
+        size -= flats.pop(next(iter(flats))).nbytes  # what has not been used for longest
+    _idle.append((size, flats))
+    while sum(size for size, _ in _idle.copy()) > KEPT:
+        with suppress(IndexError):  # another thread has taken the last one
+            _idle.popleft()
+
+
+def clear_scratch() -> None:
+    """Let go of the memory that is kept for the next calls.
+
+    Parameters
+    ----------
+    None
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    Nothing.
+
+    Notes
+    -----
+    Calls on NumPy arrays lay columns, tiles and sums out in scratch memory, and leave it to the
+    next ones: 64 MiB at most in the whole process, ``convlib._work.KEPT``. Calls that are running
+    keep theirs. For tensors see ``torch.cuda.empty_cache``.  Book: "im2col and GEMM".
+
+    Examples
+    --------
+    >>> clear_scratch()
+    """
+    _idle.clear()
+
+
+# ---- threads ----
+
 LEAST = 2**20
 """Values, in and out, that a thread of ours must have to do.
 
-After each call of NumPy, threads wait for their turn in the interpreter. Short calls are better
-made by one of them, and the products left to the BLAS's threads.
+To start a thread and to wait for it costs as much as copying some 100,000 values, and after each
+call of NumPy threads wait for their turn in the interpreter.
+"""
+
+FEW = 12
+"""Uses of a value that was laid out for a product, up to which the laying out is most of the work.
+
+Then threads of ours copy and multiply side by side. The BLAS computes so small products in one
+thread, whatever it is allowed: OpenBLAS takes a second one from 2**19 multiply-adds on.
 """
 
 
-def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], shares: int) -> None:
+def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], threads: int) -> None:
     """Run ``work(iterator)`` so that all `items` get done: here, or in several threads at once.
 
-    All the threads draw from one iterator, and each has its `work` to itself: what that sets up
-    before its loop, a buffer say, serves all the items that fall to it. Which thread does an item
-    must not matter to the result. `shares` is what `parts` said, or 0 for tensors: torch has
-    threads of its own. What is one share, or one item, is left to the BLAS's threads.
+    Each thread has its `work` to itself, and draws from the same items: what that sets up before
+    its loop, a buffer say, serves all that fall to it. Which thread does an item must not matter
+    to the result. Where no thread can be had, as at the end of the interpreter, this one does all.
     """
-    if not shares or count() < 2:
-        work(iter(items))
-    elif shares == 1 or len(items) == 1:
-        with _alone():  # the same number of threads, so the same bits, whoever else computes
-            work(iter(items))
-    else:
-        with _one_blas_thread():
-            _spread(work, items, min(count(), len(items)))
-
-
-def _spread(work: Callable[[Iterator[Any]], None], items: Sequence[Any], threads: int) -> None:
-    shared = iter(items)  # a list's iterator hands out each item once, whoever asks
-    # A copy of the context each: NumPy keeps there what it does about overflow (`errstate`).
-    helpers = [_pool().submit(copy_context().run, _help, work, shared) for _ in range(threads - 1)]
+    left = deque(items)
+    if min(threads, len(left)) < 2:
+        return work(_drawn(left))
+    ends: SimpleQueue[BaseException | None] = SimpleQueue()
+    helpers = 0
+    while helpers < min(threads, len(items)) - 1 and _start(work, left, ends):
+        helpers += 1
     try:
-        work(shared)
+        work(_drawn(left))
     finally:
-        _finish(helpers)
-
-
-def _help(work: Callable[[Iterator[Any]], None], shared: Iterator[Any]) -> None:
-    with _HELD.lock:
-        _set_threads([1] * len(_blas()))  # some libraries keep a count for each thread
-    work(shared)
-
-
-def _finish(helpers: Sequence[Future[None]]) -> None:
-    """Wait for all that run, so that nobody writes on afterwards; then raise what they raised.
-
-    The items are all taken, so a helper that has not begun by now is not needed any more.
-    """
-    errors = [helper.exception() for helper in helpers if not helper.cancel()]
-    for error in errors:
+        left.clear()  # after an error or Ctrl-C the helpers end with the item that they are at
+    for _ in range(helpers):
+        error = ends.get()
         if error is not None:
             raise error
 
 
-def parts(values: int) -> int:
-    """Into how many parts work on so many `values`, in and out, is cut: one a thread."""
-    worth = values // LEAST
-    return min(count(), worth) if worth > 1 else 1
+def _start(work: Callable[..., None], left: deque[Any], ends: SimpleQueue[Any]) -> bool:
+    """Start a helper, in a copy of the context: NumPy keeps there what it does about overflow."""
+    if sys.is_finalizing():  # a new thread would never come to run
+        return False
+    try:
+        start_new_thread(copy_context().run, (_help, work, left, ends))
+    except RuntimeError:  # no more threads, or none any more
+        return False
+    return True
+
+
+def _help(work: Callable[..., None], left: deque[Any], ends: SimpleQueue[Any]) -> None:
+    """What a helper does: its share, and then say that it has ended, and how."""
+    failed = None
+    try:
+        work(_drawn(left))
+    except BaseException as error:
+        left.clear()
+        failed = error
+    ends.put(failed)
+
+
+def _drawn(left: deque[Any]) -> Iterator[Any]:
+    """One item after the other, until somebody has taken the last."""
+    while left:
+        if _fork.until:
+            _stand_still()
+        try:
+            item = left.popleft()
+        except IndexError:  # another thread was faster
+            return
+        yield item
+
+
+class _Fork:
+    """Until when calls stand still, because a thread is about to fork: 0 when none is."""
+
+    until = 0.0
+
+
+_fork = _Fork()
+
+
+def _stand_still() -> None:
+    while time.monotonic() < _fork.until:
+        time.sleep(0.0002)
+
+
+def _computes(frame: FrameType | None) -> bool:
+    """True for a thread that is in a call of ours, and does not stand still."""
+    if frame is None or frame.f_code is _stand_still.__code__:
+        return False
+    ours = frame.f_code in (share.__code__, _help.__code__)
+    return ours or _computes(frame.f_back)
+
+
+def _before_fork() -> None:
+    """Let all calls in other threads stand still after the item they are at, for a second at most.
+
+    A fork takes OpenBLAS's threads away, also from a product in the middle of which another thread
+    is; that thread would wait for ever.
+    """
+    _fork.until = time.monotonic() + 1
+    while time.monotonic() < _fork.until:
+        frames = sys._current_frames()
+        del frames[get_ident()]
+        if not any(map(_computes, frames.values())):
+            break
+        time.sleep(0.0002)
+
+
+def _after_fork() -> None:
+    _fork.until = 0.0
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
+def parts(like: Array, *shapes: Sequence[int], uses: int = 1) -> int:
+    """Into how many parts work on arrays of these `shapes` is cut: one for each thread of ours.
+
+    `uses` says how often a product reads each value that was laid out for it. Tensors are left to
+    torch's own threads, as products are to those of the BLAS.
+    """
+    worth = sum(map(math.prod, shapes)) // LEAST
+    return min(count(), worth) if worth > 1 and uses <= FEW and not is_tensor(like) else 1
 
 
 def count() -> int:
-    """Threads that the BLAS takes by itself."""
-    with _HELD.lock:
-        return _HELD.count or min((blas.num_threads for blas in _blas()), default=1)
+    """Threads that the BLAS takes, and so many take we.
+
+    So what limits it limits us: ``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``,
+    ``MKL_NUM_THREADS``, ``threadpool_limits``. To ask needs threadpoolctl; without it, one.
+    """
+    return min((blas.num_threads for blas in _blas()), default=1)
 
 
 def narrow() -> bool:
@@ -161,74 +287,9 @@ def narrow() -> bool:
 
 @cache
 def _blas() -> list[Any]:
-    """The BLAS libraries in this process, as threadpoolctl finds them."""
+    """The BLAS libraries in this process, as threadpoolctl finds them: asked, never set."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
         return []
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-def _set_threads(counts: Sequence[int]) -> None:
-    """Give each BLAS its number of threads, from whatever thread this is."""
-    for blas, threads in zip(_blas(), counts, strict=True):
-        # threadpoolctl lets one thread alone set the count, and ignores the others.
-        release = getattr(blas, "clear_controlling_thread", lambda force: None)
-        release(force=True)
-        blas.set_num_threads(threads)
-        release(force=True)
-
-
-class _Held:
-    """How many calls hold the BLAS to one thread now, and how many threads it had before."""
-
-    def __init__(self) -> None:
-        self.lock, self.calls, self.count = Condition(), 0, 0
-        self.before: tuple[int, ...] = ()
-
-
-_HELD = _Held()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Hold the BLAS to one thread. The first to come holds it, the last to go lets go."""
-    with _HELD.lock:
-        if not _HELD.calls:
-            _HELD.before = tuple(blas.num_threads for blas in _blas())
-            _HELD.count = min(_HELD.before)
-            _set_threads([1] * len(_blas()))
-        _HELD.calls += 1
-    try:
-        yield
-    finally:
-        with _HELD.lock:
-            _HELD.calls -= 1
-            if not _HELD.calls:
-                _set_threads(_HELD.before)
-                _HELD.count = 0
-                _HELD.lock.notify_all()
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Have the BLAS and its threads to oneself: wait for those who hold it, keep others out."""
-    with _HELD.lock:
-        _HELD.lock.wait_for(lambda: not _HELD.calls)
-        yield
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "convlib")
-
-
-def _after_fork() -> None:
-    """A forked child has none of its parent's threads, and a lock may be held for ever."""
-    global _HELD
-    _pool.cache_clear()
-    _HELD = _Held()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
-    os.register_at_fork(after_in_child=_after_fork)

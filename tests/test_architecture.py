@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "networks": {"_arrays", "_checks", "geometry", "costs"},
     "plot": ALL,
     "labs": ALL | {"plot", "labs"},
-    "__init__": ALL,  # the public names: never plot or labs
+    "__init__": ALL | {"_work"},  # the public names: never plot or labs
 }
 EXTRAS = {"_work": {"threadpoolctl"}, "plot": {"matplotlib"}, "labs": {"anywidget", "traitlets"}}
 
@@ -106,7 +106,7 @@ CONTRACT = {*SIGNATURES, *NAMES}
 # What the book needs beyond the contract.
 BOOKS_OWN = {
     *("Field", "LayerCost", "Layer", "NetworkCost", "NETWORKS", "network"),
-    *("channel_reach", "channel_unshuffle", "pixel_unshuffle"),
+    *("channel_reach", "channel_unshuffle", "clear_scratch", "pixel_unshuffle"),
 }
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import NUMPY_MODES, geometries, whole
 
 import convlib as cl
-from convlib import _arrays, _checks, _windows, _work
+from convlib import _arrays, _checks, _windows
 from convlib.geometry import make_window
 
 
@@ -313,23 +313,6 @@ def test_memory_mapped_files_are_read_where_they_lie(tmp_path):
     assert y.tolist() == [[[3, 5]]]  # 1 + 2, 2 + 3
     assert type(y) is np.ndarray
     assert type(cl.im2col(x, 1)) is np.ndarray
-
-
-def test_memory_that_is_not_kept_is_new_each_time():
-    """What autograd has seen is not written to again."""
-    kept, fresh = _work.Scratch(np.zeros(1)), _work.Scratch(np.zeros(1), keep=False)
-    assert np.shares_memory(kept("tiles", (2, 3)), kept("tiles", (3,)))
-    assert not np.shares_memory(fresh("tiles", (2, 3)), fresh("tiles", (2, 3)))
-    assert fresh.product("sums", np.eye(2), np.ones((2, 1))).tolist() == [[1], [1]]
-
-
-def test_a_thread_keeps_8_mib_under_a_name_at_most():
-    _work._THREAD.__dict__.clear()
-    scratch = _work.Scratch(np.zeros(1))
-    scratch("larger", (2**20 + 1,)), scratch("large", (2**20,))  # 8 bytes each
-    assert [*_work._THREAD.scratch] == ["large"]
-    again = _work.Scratch(np.zeros(1))
-    assert np.shares_memory(scratch("large", (2**20,)), again("large", (2**20,)))
 
 
 def test_numpys_error_state_is_left_alone_while_torch_compiles(torch, monkeypatch):

@@ -17,7 +17,7 @@ import numpy as np
 
 from .._arrays import Array, Ints, cast, is_tensor, moveaxis, new
 from .._windows import join_tiles, pad
-from .._work import Scratch, keeps_scratch, share
+from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
 from . import im2col
 
@@ -35,6 +35,9 @@ class Maps(Protocol):
     side: Ints  # inputs of a tile, per axis
     bytes: int  # of the points of one tile of one channel
     dtype: Any  # of the real numbers at both ends
+
+    def uses(self, kernels: int) -> int:
+        """How often a point of the input is read, to tell whose threads the work is worth."""
 
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """From (G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
@@ -58,27 +61,28 @@ def forward(
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], groups, weight.shape[0] // groups, *out), x, maps.dtype, fill=False)
-    shares = im2col.shares_of(x, x.shape, y.shape)
-    blocks = _blocks(maps, x, weight, out, budget, max(1, shares))
-    kernels = _kernel_blocks(maps, weight, groups, shares // len(blocks))
+    shares = parts(x, x.shape, y.shape, uses=maps.uses(y.shape[2]))
+    blocks = _blocks(maps, x, weight, out, budget, shares)
+    kernels = _kernel_blocks(maps, weight, groups, max(1, shares // len(blocks)))
     grouped = cast(weight, maps.dtype).reshape(*y.shape[1:3], *weight.shape[1:])
     keep, finite = keeps_scratch(x, weight), [True]
 
     def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
-        scratch, ready, mapped = Scratch(x, maps.dtype, keep=keep), None, None
-        for block, chosen in mine:
-            if block != ready:
-                points, ready = _of_block(maps, x, window, block, out, groups, scratch), block
-            if chosen != mapped:
-                kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
-            # The tiles have been mapped, so the sums may take their memory: less to fetch.
-            sums = scratch.product("tiles", kernel, points)  # (P, G, k, T)
-            flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
-            cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
-            finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))
-            images, *box = _cells(maps, block)
-            place = y[(images, slice(None), chosen, *box)]
-            _place(cells, moveaxis(place, 0, 2), block, scratch)
+        ready = mapped = None
+        with Scratch(x, maps.dtype, keep=keep) as scratch:
+            for block, chosen in mine:
+                if block != ready:
+                    points, ready = _of_block(maps, x, window, block, out, groups, scratch), block
+                if chosen != mapped:
+                    kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
+                # The tiles have been mapped, so the sums may take their memory: less to fetch.
+                sums = scratch.product("tiles", kernel, points)  # (P, G, k, T)
+                flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
+                cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
+                finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))
+                images, *box = _cells(maps, block)
+                place = y[(images, slice(None), chosen, *box)]
+                _place(cells, moveaxis(place, 0, 2), block, scratch)
 
     # Overflow is silent here, for `finite` finds it.
     with nullcontext() if is_tensor(x) else np.errstate(over="ignore", invalid="ignore"):
@@ -102,7 +106,7 @@ def _blocks(
 def _kernel_blocks(maps: Maps, weight: Array, groups: int, shares: int) -> list[slice]:
     """Kernels of a group, cut so that their points fit `WEIGHT_BYTES` and each thread has some."""
     kernels, kernel = weight.shape[0] // groups, groups * weight.shape[1] * maps.bytes
-    most = min(WEIGHT_BYTES // kernel, -(-kernels // max(1, shares)))
+    most = min(WEIGHT_BYTES // kernel, -(-kernels // shares))
     return [at for (at,) in tiles((kernels,), max(1, most))]
 
 

@@ -34,6 +34,10 @@ class Maps:
         self.bytes = 2 * self.dtype.itemsize * math.prod(self.spectrum)
         self.axes = tuple(range(-len(out), 0))
 
+    def uses(self, kernels: int) -> int:
+        """However often: the transforms are most of the work, and those are no products."""
+        return 1
+
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G): conjugate, for nothing is flipped."""
         spread = new((*weight.shape[:3], *self.side), weight)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
+from .._arrays import Array, Ints, accumulator, cast, namespace, new
 from .._windows import add_unpadded, pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Pairs, Window, tiles
@@ -37,20 +37,20 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     rows = as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
-    shares = shares_of(x, x.shape, y.shape)
+    shares = parts(x, x.shape, y.shape, uses=rows.shape[1])
     limit = _limit(x.shape, y.shape, window, rows, budget, shares)
     places = _tiles(x.shape, y.shape, window, limit)
     pieces = _group_parts(groups, shares if len(places) == 1 else 1)
 
     def work(mine: Iterator[tuple[Tile, slice]]) -> None:
-        scratch = Scratch(rows, keep=keeps_scratch(x, weight))
-        for (at, pairs), some in mine:
-            slab = x[at[0], channels_of(some, x.shape[1] // groups)]
-            slab = pad(slab, pairs, window.mode, scratch)
-            count = some.stop - some.start
-            columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, R, B*L)
-            place = (at[0], channels_of(some, rows.shape[1]), *at[2:])
-            _multiply(rows[some], columns, y, place, scratch)
+        with Scratch(rows, keep=keeps_scratch(x, weight)) as scratch:
+            for (at, pairs), some in mine:
+                slab = x[at[0], channels_of(some, x.shape[1] // groups)]
+                slab = pad(slab, pairs, window.mode, scratch)
+                count = some.stop - some.start
+                columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, R, B*L)
+                place = (at[0], channels_of(some, rows.shape[1]), *at[2:])
+                _multiply(rows[some], columns, y, place, scratch)
 
     share(work, list(product(places, pieces)), shares)
     return y
@@ -76,7 +76,7 @@ def backward_input(
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
     grad_x = new(x_shape, weight, accumulator(weight))
     seen, grouped = weight.shape[1], _by_group(weight, groups)
-    shares = shares_of(grad, x_shape, grad.shape)
+    shares = parts(grad, x_shape, grad.shape, uses=grouped.shape[1])
     limit = _limit(x_shape, grad.shape, window, as_rows(weight, groups), budget, shares)
     places = _tiles(x_shape, grad.shape, window, limit)
 
@@ -101,21 +101,22 @@ def backward_weight(
 ) -> Array:
     """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
     seen, rows = weight_shape[1], as_rows(new(weight_shape, x), groups)
-    shares = shares_of(grad, x.shape, grad.shape)
+    shares = parts(grad, x.shape, grad.shape, uses=rows.shape[1])
     limit = _limit(x.shape, grad.shape, window, rows, budget, shares)
     places = _tiles(x.shape, grad.shape, window, limit)
     found: dict[Ints, Array] = {}
 
     def work(mine: Iterator[Part]) -> None:
-        scratch = Scratch(rows, keep=keeps_scratch(grad, x))
-        for some, channels in mine:
-            count, total = some.stop - some.start, 0
-            for at, pairs in places:
-                slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
-                columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
-                laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
-                total = total + laid @ columns.swapaxes(1, 2)
-            found[some.start, channels.start] = total  # (g, K/G, r)
+        with Scratch(rows, keep=keeps_scratch(grad, x)) as scratch:
+            for some, channels in mine:
+                count, total = some.stop - some.start, 0
+                for at, pairs in places:
+                    slab = x[at[0], channels_of(some, seen, channels)]
+                    slab = pad(slab, pairs, window.mode, scratch)
+                    columns = to_columns(cast(slab, rows.dtype), window, count, scratch)
+                    laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
+                    total = total + laid @ columns.swapaxes(1, 2)  # columns: (g, r, B*L)
+                found[some.start, channels.start] = total  # (g, K/G, r)
 
     share(work, _parts(groups, seen, shares), shares)
     totals = [found[place] for place in sorted(found)]
@@ -123,20 +124,15 @@ def backward_weight(
     return total.reshape(weight_shape)
 
 
-def shares_of(like: Array, x_shape: Sequence[int], y_shape: Sequence[int]) -> int:
-    """Into how many parts the work is cut for threads; 0 for tensors, which have torch's own."""
-    return 0 if is_tensor(like) else parts(math.prod(x_shape) + math.prod(y_shape))
-
-
 def _group_parts(groups: int, shares: int) -> list[slice]:
-    return [some for (some,) in tiles((groups,), -(-groups // max(1, shares)))]
+    return [some for (some,) in tiles((groups,), -(-groups // shares))]
 
 
 def _parts(groups: int, each: int, shares: int) -> list[Part]:
     """Some groups, or some of the one group's channels, for each thread: none writes another's."""
     if groups > 1:
         return [(some, slice(0, each)) for some in _group_parts(groups, shares)]
-    return [(slice(0, 1), channels) for (channels,) in tiles((each,), -(-each // max(1, shares)))]
+    return [(slice(0, 1), channels) for (channels,) in tiles((each,), -(-each // shares))]
 
 
 def channels_of(some: slice, each: int, chosen: slice | None = None) -> slice:
@@ -179,7 +175,7 @@ def _limit(
     if window.is_point and cells >= WIDE:  # one image at most: its own memory is the columns
         return min(limit, cells)
     outputs = y_shape[0] * cells  # a tile for each thread, if that leaves a good product
-    return min(limit, max(4 * WIDE, -(-outputs // max(1, shares))))
+    return min(limit, max(4 * WIDE, -(-outputs // shares)))
 
 
 def _tiles(

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from .._arrays import Array, Ints, accumulator, cast, moveaxis, new
 from .._windows import pad, step, windows
-from .._work import Scratch, keeps_scratch, share
+from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
 from ..lowering import kernel_first
 from . import im2col
@@ -42,20 +42,20 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
     kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
     y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
-    shares = im2col.shares_of(x, x.shape, y.shape)
+    shares = parts(x, x.shape, y.shape, uses=kernels.shape[2])
     multiply = (
         _by_kernel_rows if _goes_by_kernel_rows(weight, window, out, groups) else _by_output_rows
     )
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
-        scratch = Scratch(kernels, keep=keeps_scratch(x, weight))
-        for images, some, rows in mine:
-            reach = window.reach(tuple(x.shape[2:]), (rows, *(slice(0, n) for n in out[1:])))
-            slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
-            slab = pad(slab, reach, window.mode, scratch)
-            multiply(kernels[:, some], slab, window, y[images, some, :, rows], scratch)
+        with Scratch(kernels, keep=keeps_scratch(x, weight)) as scratch:
+            for images, some, rows in mine:
+                reach = window.reach(tuple(x.shape[2:]), (rows, *(slice(0, n) for n in out[1:])))
+                slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
+                slab = pad(slab, reach, window.mode, scratch)
+                multiply(kernels[:, some], slab, window, y[images, some, :, rows], scratch)
 
-    limit = _limit(y, kernels, window, min(budget, BLOCK_BYTES), max(1, shares))
+    limit = _limit(y, kernels, window, min(budget, BLOCK_BYTES), shares)
     share(work, list(tiles((*y.shape[:2], out[0]), limit)), shares)
     return y.reshape(len(x), weight.shape[0], *out)
 

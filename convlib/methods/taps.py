@@ -14,10 +14,9 @@ from itertools import product
 
 from .._arrays import Array, Ints, accumulator, cast, moveaxis, namespace, new
 from .._windows import pad
-from .._work import Scratch, keeps_scratch, share
+from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
 from ..lowering import taps_first
-from . import im2col
 
 BLOCK_BYTES = 2**19
 """Bytes of sums in a tile: they stay in the cache from the first tap to the last."""
@@ -35,21 +34,19 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     turned = moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
-    shares = im2col.shares_of(x, x.shape, y.shape)
+    shares = parts(x, x.shape, y.shape)
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
-        scratch = Scratch(weight, keep=keeps_scratch(x, weight))
-        for images, *box in mine:
-            reach = window.reach(tuple(x.shape[2:]), box)
-            slab = pad(
-                cast(x[images], weight.dtype), reach, window.mode, scratch, channels_last=True
-            )
-            sums = _sums(slab, kernels, window, scratch)  # (B, *out, G, K/G)
-            y[(images, ..., *box)] = moveaxis(sums, (-2, -1), (1, 2))
+        with Scratch(weight, keep=keeps_scratch(x, weight)) as scratch:
+            for images, *box in mine:
+                slab, reach = cast(x[images], weight.dtype), window.reach(tuple(x.shape[2:]), box)
+                slab = pad(slab, reach, window.mode, scratch, channels_last=True)
+                sums = _sums(slab, kernels, window, scratch)  # (B, *out, G, K/G)
+                y[(images, ..., *box)] = moveaxis(sums, (-2, -1), (1, 2))
 
     cell = math.prod(each.shape[:2]) * y.dtype.itemsize
     most = min(budget, BLOCK_BYTES) // max(1, cell)
-    fair = -(-len(x) * math.prod(out) // max(1, shares))
+    fair = -(-len(x) * math.prod(out) // shares)
     share(work, list(tiles((len(x), *out), max(1, min(most, fair)))), shares)
     return y.reshape(len(x), weight.shape[0], *out)
 

@@ -71,6 +71,10 @@ class Maps:
             _beside(matrix, like, self.dtype) for matrix in _on_all_axes(self.step, kernel_size)
         )  # (prod(m), P), (P, prod(N)), (P, P)
 
+    def uses(self, kernels: int) -> int:
+        """Once for each kernel: most of the work is products."""
+        return kernels
+
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
         taps = weight.reshape(*weight.shape[:3], self.weight.shape[1])
