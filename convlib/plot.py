@@ -172,7 +172,7 @@ def step(
         Input (with its padding), kernel and output, each in its colour, the window marked.
     """
     window = make_window("step", weight.shape, stride, padding, dilation, 2)
-    y = conv(x[None], weight[None, None], stride=stride, padding=padding, dilation=dilation)[0]
+    y = conv(x[None, None], weight[None, None], stride=stride, padding=padding, dilation=dilation)
     seen = {
         tuple(
             u * s + t * d
@@ -185,7 +185,7 @@ def step(
         [
             (padded, "input", seen, "$x$"),
             (weight, "kernel", (), "$w$"),
-            (y, "output", {at}, "$y$"),
+            (y[0, 0], "output", {at}, "$y$"),
         ],
         signs=["$*$", "$=$"],
     )
@@ -203,7 +203,8 @@ def lowering(
 
     Parameters
     ----------
-    x, weight : arrays (C, H, W) and (K, C, N, N)
+    x, weight : arrays (B, C, H, W) and (K, C, N, N)
+        The first image is drawn.
     column : int
         The window that is marked, in the order of the output, row by row.
     stride, padding : int or one int per axis
@@ -213,7 +214,7 @@ def lowering(
     matplotlib figure
         ``(K, R) @ (R, L) = (K, L)`` with one column and its results marked.
     """
-    columns = im2col(x, weight.shape[2:], stride=stride, padding=padding)
+    columns = im2col(x, weight.shape[2:], stride=stride, padding=padding)[0]
     rows = weight.reshape(len(weight), -1)
     return equation(
         [

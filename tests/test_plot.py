@@ -141,7 +141,7 @@ def test_step_refuses_what_conv_refuses():
 
 
 def test_lowering_by_hand():
-    x, weight = np.arange(9).reshape(1, 3, 3), np.arange(4).reshape(1, 1, 2, 2)
+    x, weight = np.arange(9).reshape(1, 1, 3, 3), np.arange(4).reshape(1, 1, 2, 2)
     fig = plot.lowering(x, weight, column=2)
     assert words(fig) == [
         *"0123", "$(K, R)$", "@",
@@ -155,12 +155,17 @@ def test_lowering_by_hand():
 
 
 def test_lowering_takes_stride_and_padding():
-    x, weight = np.ones((2, 3, 3)), np.ones((3, 2, 3, 3))
+    x, weight = np.ones((1, 2, 3, 3)), np.ones((3, 2, 3, 3))
     fig = plot.lowering(x, weight, stride=2, padding=1)
     # 3 kernels of 18, 18 by 4 columns, 3 by 4 results, each corner window seeing 2*4 cells
     assert len(fig.axes[0].patches) == 3 * 18 + 18 * 4 + 3 * 4
     assert words(fig)[-14:-2] == ["8"] * 12
     assert len(marked(fig)["output"]) == 3
+
+
+def test_lowering_draws_the_first_image():
+    x = np.stack([np.ones((1, 2, 2)), np.full((1, 2, 2), 9.0)])
+    assert words(plot.lowering(x, np.ones((1, 1, 1, 1))))[3:7] == ["1"] * 4
 
 
 def test_photos():
@@ -231,7 +236,7 @@ def test_colours_are_okabe_and_itos():
 
 def test_tensors_are_drawn_too(torch):
     x, weight = torch.arange(9).reshape(3, 3), torch.arange(4).reshape(2, 2)
-    fig = plot.lowering(x[None], weight[None, None])
+    fig = plot.lowering(x[None, None], weight[None, None])
     assert words(fig)[-6:-2] == ["19", "25", "37", "43"]
 
 

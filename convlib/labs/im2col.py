@@ -44,17 +44,17 @@ class Im2col(Lab):
 
     def plain(self) -> str:
         """The kernels as rows, the columns and their product as tables, and the memory."""
-        x = input_maps(self.size, self.channels)
+        x = input_maps(self.size, self.channels)[None]
         weight = kernel_maps(self.kernels, self.channels, self.kernel_size)
         options = {"stride": self.stride, "padding": self.padding}
         y = conv(x, weight, **options)
-        cost = conv_cost((1, *x.shape), weight.shape, bias=False, **options)
+        cost = conv_cost(x.shape, weight.shape, bias=False, **options)
         memory = f"The columns take {cost.blow_up:.2f} times the memory of the input."
         return "\n".join(
             [
-                *(table(f"Input, channel {c}", channel) for c, channel in enumerate(x)),
+                *(table(f"Input, channel {c}", channel) for c, channel in enumerate(x[0])),
                 table("Kernels as rows", weight.reshape(self.kernels, -1)),
-                table("Columns", im2col(x, (self.kernel_size,) * 2, **options)),
+                table("Columns", im2col(x, self.kernel_size, **options)[0]),
                 table("Output", y.reshape(self.kernels, -1)),
                 paragraph(memory),
             ]

@@ -63,7 +63,7 @@ class SlidingWindow(Lab):
         if self.view == "photo":
             return table("Kernel", weight)
         options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        y = conv(x[None], np.asarray(weight, float)[None, None], **options)[0]
+        y = conv(x[None, None], np.asarray(weight, float)[None, None], **options)[0, 0]
         return "\n".join([table("Input", x), table("Kernel", weight), table("Output", y)])
 
 

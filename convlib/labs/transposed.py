@@ -66,7 +66,7 @@ class Transposed(Lab):
             weight = np.asarray(self.weight, float)
         names = ("stride", "padding", "output_padding", "dilation")
         options = {name: getattr(self, name) for name in names}
-        y = conv_transpose(x[None], weight[None, None], **options)[0]
+        y = conv_transpose(x[None, None], weight[None, None], **options)[0, 0]
         taps = overlap_count(x.shape, weight.shape, **options)
         parts = {"Input": x, "Kernel": weight, "Output": y, "Taps that reach each output": taps}
         return "\n".join(table(caption, rows) for caption, rows in parts.items())

@@ -10,6 +10,11 @@ import convlib as cl
 # ---- the sliding window ----
 
 
+def alone(function, x, *arguments, **options):
+    """What a function of the library gives for one image: a lab has no batch."""
+    return function(x[None], *arguments, **options)[0]
+
+
 def test_sliding_window(js, tally, draw):
     for _ in range(RUNS):
         channels, kernels, groups, seen = grouping(draw)
@@ -18,7 +23,7 @@ def test_sliding_window(js, tally, draw):
         weight = eighths(draw, kernels, seen, side, side)
         bias = draw.choice([None, eighths(draw, draw.choice([kernels] * 9 + [5]))])
         y = tally.agree(
-            partial(cl.conv, x, weight, bias, **options),
+            partial(alone, cl.conv, x, weight, bias, **options),
             partial(js, "convolution", "conv", x, weight, {**options, "bias": bias}),
         )
         if y is not None:
@@ -44,21 +49,18 @@ def check_taps(terms, x, kernel, options):
         assert term["product"] == term["value"] * term["weight"]
 
 
-def lowered(x, kernel_size, options):
-    return cl.im2col(x[None], kernel_size, **options)[0]
-
-
 def test_im2col(js, tally, draw):
     for _ in range(RUNS):
         channels, kernels, side = (draw.randint(1, 3) for _ in range(3))
         x = eighths(draw, channels, draw.randint(1, 6), draw.randint(1, 6))
         options, side = window(draw), draw.choice([side] * 30 + [0])
         columns = tally.agree(
-            partial(lowered, x, side, options), partial(js, "lowering", "im2col", x, side, options)
+            partial(alone, cl.im2col, x, side, **options),
+            partial(js, "lowering", "im2col", x, side, options),
         )
         if columns is not None:
             weight = eighths(draw, kernels, channels, side, side)
-            y = cl.conv(x, weight, **options).reshape(kernels, -1)
+            y = cl.conv(x[None], weight, **options).reshape(kernels, -1)
             product = js("lowering", "gemm", weight.reshape(kernels, -1), columns)
             np.testing.assert_array_equal(product, y)
     tally.saw(400, 30, "no window fits", "kernel_size must be", "stride must be an int or 2 ints")
@@ -158,7 +160,7 @@ def test_transposed(js, tally, draw):
         bias = draw.choice([None, eighths(draw, weight.shape[1] * max(groups, 1))])
         call = partial(js, "transpose")
         given = {**camel(options), "bias": bias}
-        library = partial(cl.conv_transpose, x, weight, bias, **options)
+        library = partial(alone, cl.conv_transpose, x, weight, bias, **options)
         y = tally.agree(library, partial(call, "convTranspose", x, weight, given))
         tally.agree(library, partial(call, "convTransposeByZeros", x, weight, given))
         if y is not None:
@@ -171,9 +173,9 @@ def test_transposed(js, tally, draw):
 def check_one_input(call, draw, x, weight, options):
     """What one input adds makes up the result for an image that is 0 elsewhere."""
     cell = tuple(draw.randrange(n) for n in x.shape)
-    alone = np.zeros_like(x)
-    alone[cell] = x[cell]
-    expected = cl.conv_transpose(alone, weight, **options)
+    single = np.zeros_like(x)
+    single[cell] = x[cell]
+    expected = alone(cl.conv_transpose, single, weight, **options)
     total = np.zeros_like(expected)
     added = call("contributions", x, weight, *cell, camel(options))
     assert len(added) == weight[0].size

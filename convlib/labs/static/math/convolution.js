@@ -4,6 +4,7 @@
 //                sum over c, i, j of  weight[k][c][i][j] * x[c][u*s + i*d - p][v*s + j*d - p]
 //
 // x is [C][H][W] and zero outside its bounds, weight is [K][C/G][N][N], the result [K][OH][OW].
+// The library takes batches: its words for this one image speak of x.shape=(1, C, H, W).
 
 import {
   RuleError,
@@ -22,11 +23,11 @@ const valueAt = (map, row, column) => map[row]?.[column] ?? 0;
 // Every check of the library, in its order; the window, the output's size, the kernels of a group.
 function checkConv(x, weight, { groups = 1, bias = null, ...options }) {
   const where = "conv";
-  const [xShape, weightShape] = [shapeOf(x), shapeOf(weight)];
+  const [xShape, weightShape] = [shapeOf([x]), shapeOf(weight)];
   const window = makeWindow(where, weightShape.slice(2), options);
   perAxis(where, "groups", groups, 1, 1);
   checkChannels(where, xShape, weightShape, groups);
-  const out = checkFits(where, window, xShape.slice(1));
+  const out = checkFits(where, window, xShape.slice(2));
   if (bias !== null) checkBias(where, bias, weight.length);
   return { window, out, made: weight.length / groups };
 }

@@ -3,7 +3,8 @@
 //   scatter         each input adds its scaled kernel to the output where it belongs
 //   zero insertion  s - 1 zeros between the inputs, then a convolution with the turned kernel
 //
-// x is [C][H][W], weight is [C][K/G][N][N], the result [K][OH][OW].
+// x is [C][H][W], weight is [C][K/G][N][N], the result [K][OH][OW]. The library takes batches: its
+// words for this one image speak of x.shape=(1, C, H, W).
 
 import {
   RuleError,
@@ -32,7 +33,7 @@ export function zeroInsert(map, stride) {
 function checkTranspose(x, weight, { groups = 1, bias = null, ...options }) {
   const where = "conv_transpose";
   perAxis(where, "groups", groups, 1, 1);
-  const [xShape, weightShape] = [shapeOf(x), shapeOf(weight)];
+  const [xShape, weightShape] = [shapeOf([x]), shapeOf(weight)];
   const got = `got x.shape=${repr(xShape)}, weight.shape=${repr(weightShape)}, groups=${groups}.`;
   if (x.length !== weight.length) {
     throw new RuleError(
@@ -41,7 +42,7 @@ function checkTranspose(x, weight, { groups = 1, bias = null, ...options }) {
     );
   }
   checkGroups(where, `${x.length} channels of x`, x.length, groups, got);
-  const { window, out } = transposeWindow(where, xShape.slice(1), weightShape.slice(2), options);
+  const { window, out } = transposeWindow(where, xShape.slice(2), weightShape.slice(2), options);
   if (bias !== null) checkBias(where, bias, weightShape[1] * groups);
   return { window, out, groups, made: weightShape[1] };
 }
