@@ -43,6 +43,7 @@ OWN = {  # a module's tests, where they are not in the file of its name
     "_work": "work",
     "adaptive_pooling": "pooling",
     "methods": "methods",
+    "_loudness": "loudness",
 }
 NOT_OF_THE_LIBRARY = "plot benchmarks readme supply repeatable".split()
 TESTS = ["tests/errors", "tests/laws"] + [

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
+from dataclasses import replace
 from itertools import product
 from typing import Any, Protocol
-
-import numpy as np
 
 from .._arrays import Array, Ints, cast, is_tensor, moveaxis, new
 from .._windows import join_tiles, pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
 from . import im2col
+from ._loudness import Block, Loudness
 
 INNER = 3 * 2**20
 """Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
@@ -35,6 +34,7 @@ class Maps(Protocol):
     side: Ints  # inputs of a tile, per axis
     bytes: int  # of the points of one tile of one channel
     dtype: Any  # of the real numbers at both ends
+    growth: float  # how much larger than a sum of products its rounding errors' sources may be
 
     def uses(self, kernels: int) -> int:
         """How often a point of the input is read, to tell whose threads the work is worth."""
@@ -54,8 +54,8 @@ def forward(
 ) -> Array:
     """The convolution of stride 1, block by block of tiles.
 
-    An input that is not finite, or so large that a map overflows, spoils all its tile. Then the
-    columns do it again, for NumPy; a tensor is left so: to look at it would make a GPU wait.
+    Blocks too loud for what they would spoil are computed by columns (`_loudness`), for NumPy; a
+    tensor's are not: to look at it would make a GPU wait.
     """
     if x.shape[0] == 0:  # not every FFT takes nothing
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
@@ -64,37 +64,54 @@ def forward(
     shares = parts(x, x.shape, y.shape, uses=maps.uses(y.shape[2]))
     blocks = _blocks(maps, x, weight, out, budget, shares)
     kernels = _kernel_blocks(maps, weight, groups, max(1, shares // len(blocks)))
+    tile = Window(maps.side, maps.step, (1,) * len(out), ((0, 0),) * len(out))
     grouped = cast(weight, maps.dtype).reshape(*y.shape[1:3], *weight.shape[1:])
-    keep, finite = keeps_scratch(x, weight), [True]
+    keep = keeps_scratch(x, weight)
+    loudness = None if is_tensor(x) else Loudness(weight, groups, maps.dtype)
 
     def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
         ready = mapped = None
         with Scratch(x, maps.dtype, keep=keep) as scratch:
             for block, chosen in mine:
                 if block != ready:
-                    points, ready = _of_block(maps, x, window, block, out, groups, scratch), block
+                    slab, ready = _read(maps, x, window, block, out, scratch), block
+                    if loudness:
+                        loudness.hear(block, slab, scratch)
+                    points = maps.of_input(slab, tile, scratch)  # (P, C, T)
+                    points = points.reshape(len(points), groups, -1, points.shape[2])
                 if chosen != mapped:
                     kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
                 # The tiles have been mapped, so the sums may take their memory: less to fetch.
                 sums = scratch.product("tiles", kernel, points)  # (P, G, k, T)
                 flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
                 cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
-                finite.append(is_tensor(x) or bool(np.isfinite(np.vdot(cells, cells))))
                 images, *box = _cells(maps, block)
                 place = y[(images, slice(None), chosen, *box)]
                 _place(cells, moveaxis(place, 0, 2), block, scratch)
 
-    # Overflow is silent here, for `finite` finds it.
-    with nullcontext() if is_tensor(x) else np.errstate(over="ignore", invalid="ignore"):
-        share(work, list(product(blocks, kernels)), shares)
-    if not all(finite):
-        return im2col.forward(x, weight, window, groups=groups, budget=budget)
-    return y.reshape(x.shape[0], weight.shape[0], *out)
+    share(work, list(product(blocks, kernels)), shares)
+    y = y.reshape(x.shape[0], weight.shape[0], *out)
+    for block in loudness.too_loud(maps.growth) if loudness else ():
+        _by_columns(x, weight, window, y, _cells(maps, block), groups, budget)
+    return y
+
+
+def _by_columns(
+    x: Array, weight: Array, window: Window, y: Array, box: Block, groups: int, budget: int
+) -> None:
+    """Write the outputs of `box`, (images, *cells), as im2col computes them."""
+    images, *cells = box
+    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, y.shape[2:], strict=True)]
+    slab = pad(x[images], window.reach(x.shape[2:], inside), window.mode)
+    plain = replace(window, padding=((0, 0),) * len(cells), mode="zeros")
+    y[(images, slice(None), *inside)] = im2col.forward(
+        slab, weight, plain, groups=groups, budget=budget
+    )
 
 
 def _blocks(
     maps: Maps, x: Array, weight: Array, out: Ints, budget: int, shares: int
-) -> list[tuple[slice, ...]]:
+) -> list[Block]:
     """Blocks of tiles, counted in tiles: (images, *box). Few tiles, yet enough for a product."""
     counts = tuple(-(-o // m) for o, m in zip(out, maps.step, strict=True))
     total = x.shape[0] * math.prod(counts)
@@ -110,39 +127,27 @@ def _kernel_blocks(maps: Maps, weight: Array, groups: int, shares: int) -> list[
     return [at for (at,) in tiles((kernels,), max(1, most))]
 
 
-def _cells(maps: Maps, block: tuple[slice, ...]) -> tuple[slice, ...]:
+def _cells(maps: Maps, block: Block) -> tuple[slice, ...]:
     """The outputs of a block: (images, *cells)."""
     images, *box = block
     steps = zip(box, maps.step, strict=True)
     return (images, *(slice(b.start * m, b.stop * m) for b, m in steps))
 
 
-def _of_block(
-    maps: Maps,
-    x: Array,
-    window: Window,
-    block: tuple[slice, ...],
-    out: Ints,
-    groups: int,
-    scratch: Scratch,
-) -> Array:
-    """The points of a block's inputs, (P, G, C/G, T): zeros where tiles stand over the edge."""
+def _read(maps: Maps, x: Array, window: Window, block: Block, out: Ints, scratch: Scratch) -> Array:
+    """The cells that a block's tiles read, (B, C, *cells): zeros where they stand over the edge."""
     images, *cells = _cells(maps, block)
     slab, size = cast(x[images], maps.dtype), tuple(x.shape[2:])
     if window.mode == "zeros":
-        slab = pad(slab, window.reach(size, cells), scratch=scratch)
-    else:  # copies of cells as far as the outputs need them, and zeros beyond
-        inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
-        slab = pad(slab, window.reach(size, inside), window.mode)
-        beyond = tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True))
-        slab = pad(slab, beyond, scratch=scratch)
-    rank = len(cells)
-    tile = Window(maps.side, maps.step, (1,) * rank, ((0, 0),) * rank)
-    points = maps.of_input(slab, tile, scratch)
-    return points.reshape(len(points), groups, x.shape[1] // groups, points.shape[2])
+        return pad(slab, window.reach(size, cells), scratch=scratch)
+    # Copies of cells as far as the outputs need them, and zeros beyond.
+    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
+    slab = pad(slab, window.reach(size, inside), window.mode)
+    beyond = tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True))
+    return pad(slab, beyond, scratch=scratch)
 
 
-def _place(cells: Array, image: Array, block: tuple[slice, ...], scratch: Scratch) -> None:
+def _place(cells: Array, image: Array, block: Block, scratch: Scratch) -> None:
     """Write the outputs of a block's tiles to their `image` (G, k, B, *cells), none beyond it."""
     counts, step = [at.stop - at.start for at in block[1:]], cells.shape[1:]
     rank = len(step)
