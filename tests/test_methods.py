@@ -724,6 +724,24 @@ def test_other_shapes_keep_to_the_budget_too(function, shapes):
     assert traced_beyond(getattr(cl, function), *arrays, budget=budget) <= 4 * budget
 
 
+@pytest.mark.parametrize(
+    ("shape", "kernels"),
+    [
+        pytest.param((1, 1, 3, 400_000), (1, 1, 3, 9), id="few rows, and long"),
+        pytest.param((1, 1, 24, 160, 160), (8, 1, 5, 5, 5), id="rows of planes"),
+        pytest.param((1, 8, 16, 100, 100), (8, 8, 3, 3, 3), id="planes of channels"),
+        pytest.param((2, 4, 2000, 200), (4, 4, 9, 3), id="tall kernels"),
+    ],
+)
+def test_rows_of_any_length_keep_to_the_budget(shape, kernels):
+    x, weight = np.ones(shape, np.float32), np.ones(kernels, np.float32)
+    options = {"method": "rows", "padding": tuple(n // 2 for n in kernels[2:])}
+    expected = cl.conv(x, weight, **{**options, "method": "im2col"})
+    np.testing.assert_allclose(cl.conv(x, weight, **options), expected, rtol=1e-6)
+    for budget in (2**22, 2**19):  # as much again for the padded piece of the input
+        assert traced_beyond(cl.conv, x, weight, budget=budget, **options) <= 2.2 * budget
+
+
 def test_groups_of_tensors_do_not_repeat_the_kernels(torch):
     shapes = [(32, 512, 4, 4), (512, 256, 4, 4)]  # 1 MiB and 8 MiB; the output 64 KiB
     assert peak_beyond("torch", "conv", shapes, [(32, 512, 1, 1)], groups=2) <= 64

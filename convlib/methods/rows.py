@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import product
 
 from .._arrays import Array, Ints, accumulator, cast, moveaxis, new
 from .._windows import pad, step, windows
@@ -41,22 +42,27 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     """Lines of the input, and their products: by rows of the kernels, or by rows of outputs."""
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
     kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
-    y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
+    y = new((len(x), *kernels.shape[1:3], *out), kernels, fill=False)
     shares = parts(x, x.shape, y.shape, uses=kernels.shape[2])
-    multiply = (
-        _by_kernel_rows if _goes_by_kernel_rows(weight, window, out, groups) else _by_output_rows
-    )
+    by_kernels = _goes_by_kernel_rows(weight, window, out, groups)
+    multiply = _by_kernel_rows if by_kernels else _by_output_rows
+    places, boxes = _places(y, kernels, window, min(budget, BLOCK_BYTES), shares)
 
-    def work(mine: Iterator[tuple[slice, ...]]) -> None:
+    def work(mine: Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]) -> None:
         with Scratch(kernels, keep=keeps_scratch(x, weight)) as scratch:
-            for images, some, rows in mine:
-                reach = window.reach(tuple(x.shape[2:]), (rows, *(slice(0, n) for n in out[1:])))
+            for (images, some, rows), box in mine:
                 slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
+                reach = window.reach(tuple(x.shape[2:]), (rows, *box))
                 slab = pad(slab, reach, window.mode, scratch)
-                multiply(kernels[:, some], slab, window, y[images, some, :, rows], scratch)
+                place = y[(images, some, slice(None), rows, *box)]  # (B, g, k, rows, *box)
+                shape = (*place.shape[:4], math.prod(place.shape[4:]))
+                # Whole rows lie side by side: then this is a view of them.
+                target = place.reshape(shape) if len(boxes) == 1 else scratch("part", shape)
+                multiply(kernels[:, some], slab, window, target, scratch)
+                if len(boxes) > 1:
+                    place[...] = target.reshape(place.shape)
 
-    limit = _limit(y, kernels, window, min(budget, BLOCK_BYTES), shares)
-    share(work, list(tiles((*y.shape[:2], out[0]), limit)), shares)
+    share(work, list(product(places, boxes)), shares)
     return y.reshape(len(x), weight.shape[0], *out)
 
 
@@ -90,12 +96,22 @@ def _rows_of_kernels(weight: Array, groups: int) -> Array:
     return turned.reshape(height, groups, kernels // groups, seen * across)
 
 
-def _limit(y: Array, kernels: Array, window: Window, most: int, shares: int) -> int:
-    """Rows of outputs to a tile, in `most` bytes: some of one group, or all of some groups."""
+def _places(
+    y: Array, kernels: Array, window: Window, most: int, shares: int
+) -> tuple[list[tuple[slice, ...]], list[tuple[slice, ...]]]:
+    """How `y` (B, G, k, *out) is cut, so that a tile takes `most` bytes of columns and sums.
+
+    Along images, groups and rows; and where the rows that a single row of outputs reads are too
+    much already, along the other axes too.
+    """
     height, s, rows = window.span[0], window.stride[0], y.shape[3]
-    line = sum(kernels.shape[2:]) * y.shape[4] * y.dtype.itemsize  # of columns, and of sums
+    cell = sum(kernels.shape[2:]) * y.dtype.itemsize  # of a row: its columns, and its sums
+    boxes = list(tiles(tuple(y.shape[4:]), max(1, most // (cell * height))))
+    line = cell * math.prod([at.stop - at.start for at in boxes[0]])
+    # Some rows of one group, or all rows of some groups.
     limit = most // (line * ((rows - 1) * s + height)) * rows or (most // line - height) // s + 1
-    return max(1, min(limit, -(-y.shape[0] * y.shape[1] * rows // shares)))
+    fair = -(-y.shape[0] * y.shape[1] * rows // shares)
+    return list(tiles((*y.shape[:2], rows), max(1, min(limit, fair)))), boxes
 
 
 def _columns(slab: Array, window: Window, seen: int) -> Array:
