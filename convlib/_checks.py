@@ -122,14 +122,41 @@ def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
             )
 
 
-def as_batch(where: str, name: str, x: Array, rank: int) -> tuple[Array, bool]:
-    """`x` with a batch axis, and whether it came with one."""
-    if x.ndim not in (rank + 1, rank + 2):
+def check_batched(where: str, x: Array, rank: int = 1, reason: str = "", more: str = "") -> None:
+    """Raise unless `x` is a batch, (B, C, *spatial), with `rank` spatial axes at least.
+
+    `reason` is what asks for so many, and `more` another way to mend it.
+    """
+    missing = rank + 2 - x.ndim
+    if missing > 0:
+        axes = f"2 + {rank} = {rank + 2} axes for {reason}" if reason else "3 axes at least"
+        what = "the batch axis" if missing == 1 else f"{missing} axes in front"
         raise ValueError(
-            f"{where}: {name} must have {rank + 2} axes (batch, channels, {rank} spatial) or "
-            f"{rank + 1} (no batch); got {name}.shape={tuple(x.shape)}."
+            f"{where}: x must be (B, C, *spatial), batched, with {axes}; got "
+            f"x.shape={tuple(x.shape)}. Add {what}: x[{', '.join(['None'] * missing)}].{more}"
         )
-    return (x, True) if x.ndim == rank + 2 else (x[None], False)
+
+
+def check_spatial(where: str, x: Array, **options: object) -> None:
+    """Raise unless `x` is a batch, also where an option tells: it has a value too many for `x`."""
+    axes = x.ndim - 2
+    for name, value in options.items():
+        given = len(value) if isinstance(value, (tuple, list)) else 0
+        if given and (given == axes + 1 or given > axes < 1):
+            more = f" Or give {name} {axes} value{'s' * (axes > 1)}." if axes > 0 else ""
+            check_batched(where, x, given, f"{name}={value!r}", more)
+    check_batched(where, x)
+
+
+def check_grad(where: str, grad_output: Array, shape: Ints) -> None:
+    """Raise unless `grad_output` has the shape of the output, its batch axis too."""
+    got = tuple(grad_output.shape)
+    if got != shape:
+        batch = " Add the batch axis: grad_output[None]." if (1, *got) == shape else ""
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {shape}; "
+            f"got grad_output.shape={got}.{batch}"
+        )
 
 
 def _type_name(x: object) -> str:

@@ -37,7 +37,7 @@ def global_avg_pool(x: Array) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        With the batch axis: an image alone is ``x[None]``. Floating point.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def global_max_pool(x: Array) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; integers too.
+        With the batch axis: an image alone is ``x[None]``. Real numbers, integers too.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        With the batch axis: an image alone is ``x[None]``. Floating point.
     output_size : int, or one int or None per axis
         At least 1; None keeps the axis.
 
@@ -243,7 +243,7 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        With the batch axis: an image alone is ``x[None]``. Floating point.
     output_size : int, or one int or None per axis
         At least 1; None keeps the axis.
     return_indices : bool
@@ -329,7 +329,7 @@ def max_unpool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        With the batch axis: an image alone is ``x[None]``. Floating point.
     indices : array (B, C, *spatial) of int64
         Flat positions in the output's grid: those of `max_pool` with ``return_indices=True``.
     kernel_size, stride, padding
@@ -505,7 +505,7 @@ def _taps(
 
 def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Spans:
     """Check, and give the regions of every axis."""
-    check_input(where, x, dtypes)
+    check_input(where, x, dtypes, output_size=output_size)
     size = tuple(x.shape[2:])
     asked: object = output_size
     if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
@@ -529,7 +529,8 @@ def _check_unpool(
     output_size: Sequence[int] | None,
 ) -> Array:
     """Check, and give the output as zeros."""
-    check_input(where, x, FLOATS)
+    options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    check_input(where, x, FLOATS, **options, output_size=output_size)
     check_arrays(where, indices=indices)
     if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
         raise TypeError(

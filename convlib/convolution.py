@@ -12,9 +12,10 @@ import numpy as np
 from ._arrays import Array, Ints, cast, is_tensor, namespace
 from ._checks import (
     IntOrInts,
-    as_batch,
     check_arrays,
+    check_batched,
     check_choice,
+    check_grad,
     check_memory,
     check_real,
     ieee,
@@ -82,8 +83,9 @@ def conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
         One spatial axis for signals, two for images, three for volumes: as many as `weight` has.
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (K, C/groups, *kernel)
     bias : array (K,), optional
     stride, dilation : int or one int per axis
@@ -113,7 +115,7 @@ def conv(
     Returns
     -------
     array (B, K, *out)
-        Without B for unbatched `x`; library, device and dtype of `x`;
+        Library, device and dtype of `x`;
         ``out = (H + 2*padding - dilation*(N - 1) - 1) // stride + 1`` for each axis.
 
     Raises
@@ -144,9 +146,9 @@ def conv(
     --------
     >>> conv(np.array([[[0., 0., 1., 1.]]]), np.array([[[-1., 1.]]]))
     array([[[0., 1., 0.]]])
-    >>> conv(np.arange(9).reshape(1, 3, 3), np.arange(4).reshape(1, 1, 2, 2))
-    array([[[19, 25],
-            [37, 43]]])
+    >>> conv(np.arange(9).reshape(1, 1, 3, 3), np.arange(4).reshape(1, 1, 2, 2))
+    array([[[[19, 25],
+             [37, 43]]]])
     """
     return convolve(
         "conv",
@@ -184,12 +186,11 @@ def convolve(
         check_bias(where, x, bias, weight.shape[0])
     check_choice(where, "method", method, ("auto", *METHODS))
     if method == "auto":
-        method = choose(layer.x, weight, layer.window, layer.groups)
-    y = METHODS[method](layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget)
+        method = choose(x, weight, layer.window, layer.groups)
+    y = METHODS[method](x, weight, layer.window, groups=layer.groups, budget=layer.budget)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
-    y = cast(y, x.dtype)
-    return y if layer.batched else y[0]
+    return cast(y, x.dtype)
 
 
 @ieee
@@ -222,7 +223,7 @@ def conv_backward(
 
     Parameters
     ----------
-    grad_output : array (B, K, *out) or (K, *out)
+    grad_output : array (B, K, *out)
         Gradient in the output of ``conv(x, weight, ...)`` with the same options.
     x, weight, stride, padding, dilation, groups, padding_mode, budget
         As for `conv`.
@@ -258,19 +259,13 @@ def conv_backward(
     layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
-    _check_grad(where, grad_output, x, weight, layer)
-    grad = grad_output if layer.batched else grad_output[None]
-    shape = tuple(layer.x.shape)
-    grad_x = backward_input(
-        grad, weight, layer.window, shape, groups=layer.groups, budget=layer.budget
-    )
+    check_grad(where, grad_output, layer.shape)
+    options = {"groups": layer.groups, "budget": layer.budget}
+    grad_x = backward_input(grad_output, weight, layer.window, tuple(x.shape), **options)
     shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(
-        grad, layer.x, layer.window, shape, groups=layer.groups, budget=layer.budget
-    )
-    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
-    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
-    return tuple(cast(g, x.dtype) for g in grads)
+    grad_weight = im2col.backward_weight(grad_output, x, layer.window, shape, **options)
+    grad_bias = cast(grad_output, grad_x.dtype).sum(axis=(0, *range(2, x.ndim)))
+    return tuple(cast(g, x.dtype) for g in (grad_x, grad_weight, grad_bias))
 
 
 def backward_input(
@@ -300,11 +295,10 @@ def turn(weight: Array, groups: int) -> Array:
 
 
 class _Layer(NamedTuple):
-    """What the checks found: a batched input, its window, and whether the batch was given."""
+    """What the checks found: the window that slides over `x`, and the shape that it gives."""
 
-    x: Array
-    batched: bool
     window: Window
+    shape: Ints  # (B, K, *out)
     groups: int
     budget: int
 
@@ -317,7 +311,7 @@ def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
             f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least; "
             f"got weight.shape={tuple(weight.shape)}."
         )
-    images, batched = as_batch(where, "x", x, weight.ndim - 2)
+    check_rank(where, x, weight)
     # Remembered by value; and True, which is no stride, would be found under 1.
     plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
     check = _known_geometry if plain else _check_geometry
@@ -325,7 +319,7 @@ def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
         where, tuple(x.shape), tuple(weight.shape), *options
     )
     check_memory(where, x, the_padded_input=padded, the_output=out)
-    return _Layer(images, batched, window, groups, budget)
+    return _Layer(window, out, groups, budget)
 
 
 def _check_geometry(
@@ -340,8 +334,7 @@ def _check_geometry(
     budget: int,
 ) -> tuple[Window, int, int, Ints, Ints]:
     """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
-    rank = len(weight_shape) - 2
-    batch, channels, size = shape[: -rank - 1] or (1,), shape[-rank - 1], shape[-rank:]
+    rank, (batch, channels), size = len(weight_shape) - 2, shape[:2], shape[2:]
     if min(weight_shape) < 1:
         raise ValueError(
             f"{where}: no axis of weight may be empty; got weight.shape={weight_shape}."
@@ -353,11 +346,24 @@ def _check_geometry(
     check_fits(where, window, size)
     check_padding(where, window, size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    out = (*batch, weight_shape[0], *window.output_size(size))
-    return window, groups, budget, (*batch, channels, *padded), out
+    out = (batch, weight_shape[0], *window.output_size(size))
+    return window, groups, budget, (batch, channels, *padded), out
 
 
 _known_geometry = lru_cache(maxsize=1024)(_check_geometry)
+
+
+def check_rank(where: str, x: Array, weight: Array) -> None:
+    """Raise unless `x` is a batch, with as many spatial axes as the kernels have."""
+    rank = weight.ndim - 2
+    kernels = f"kernels of {rank} ax{'es' if rank > 1 else 'is'}"
+    check_batched(where, x, rank, kernels)
+    if x.ndim > weight.ndim:
+        more = ", ".join([":", ":"] + ["None"] * (x.ndim - weight.ndim))
+        raise ValueError(
+            f"{where}: x must be (B, C, *spatial), batched, with 2 + {rank} = {rank + 2} axes for "
+            f"{kernels}; got x.shape={tuple(x.shape)}. Give the kernels as many: weight[{more}]."
+        )
 
 
 def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
@@ -367,14 +373,4 @@ def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
         raise ValueError(
             f"{where}: bias must have one value for each of the {kernels} kernels, shape "
             f"({kernels},); got bias.shape={tuple(bias.shape)}."
-        )
-
-
-def _check_grad(where: str, grad: Array, x: Array, weight: Array, layer: _Layer) -> None:
-    out: Ints = layer.window.output_size(tuple(layer.x.shape[2:]))
-    expected = (*x.shape[: 1 if layer.batched else 0], weight.shape[0], *out)
-    if tuple(grad.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad.shape)}."
         )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, as_batch, check_arrays, check_memory, per_axis
-from .convolution import convolve
+from ._checks import IntOrInts, check_arrays, check_batched, check_memory, per_axis
+from .convolution import check_rank, convolve
 from .geometry import Padding
 
 
@@ -31,7 +31,8 @@ def depthwise_conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (C*m, 1, *kernel)
     bias : array (C*m,), optional
     stride, padding, dilation
@@ -65,8 +66,8 @@ def depthwise_conv(
             f"{where}: weight must be (C*m, 1, *kernel), one channel deep; "
             f"got weight.shape={tuple(weight.shape)}."
         )
-    images, _ = as_batch(where, "x", x, weight.ndim - 2)
-    channels = images.shape[1]
+    check_rank(where, x, weight)
+    channels = x.shape[1]
     if channels < 1 or weight.shape[0] % channels:
         raise ValueError(
             f"{where}: each of the {channels} channels of x needs as many kernels; got "
@@ -85,7 +86,8 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (K, C, 1, ...)
         As many kernel axes as `x` has spatial ones, each of size 1.
     bias : array (K,), optional
@@ -138,7 +140,8 @@ def separable_conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     depthwise : array (C*m, 1, *kernel)
     pointwise : array (K, C*m, 1, ...)
     bias : array (K,), optional
@@ -179,6 +182,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     groups : int
         Divides C.
 
@@ -190,7 +194,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no channels, or `groups` does not divide them.
+        `x` is unbatched, or `groups` does not divide its channels.
 
     Notes
     -----
@@ -205,7 +209,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     """
     where = "channel_shuffle"
     groups = _check_shuffle(where, x, groups)
-    return _deal(x, groups)
+    return _deal(x, groups, x.shape[1] // groups)
 
 
 def channel_unshuffle(x: Array, groups: int) -> Array:
@@ -214,6 +218,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     groups : int
         Divides C.
 
@@ -225,7 +230,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no channels, or `groups` does not divide them.
+        `x` is unbatched, or `groups` does not divide its channels.
 
     Notes
     -----
@@ -239,16 +244,12 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     """
     where = "channel_unshuffle"
     groups = _check_shuffle(where, x, groups)
-    return _deal(x, x.shape[1] // groups)
+    return _deal(x, x.shape[1] // groups, groups)
 
 
 def _check_shuffle(where: str, x: Array, groups: int) -> int:
     check_arrays(where, x=x)
-    if x.ndim < 3 or x.shape[1] < 1:
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial) with one channel at least; "
-            f"got x.shape={tuple(x.shape)}."
-        )
+    check_batched(where, x)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     channels = x.shape[1]
     if channels % groups:
@@ -259,9 +260,9 @@ def _check_shuffle(where: str, x: Array, groups: int) -> int:
     return groups
 
 
-def _deal(x: Array, groups: int) -> Array:
-    batch, channels, *size = x.shape
-    table = x.reshape(batch, groups, channels // groups, *size).swapaxes(1, 2)
+def _deal(x: Array, groups: int, each: int) -> Array:
+    batch, _, *size = x.shape
+    table = x.reshape(batch, groups, each, *size).swapaxes(1, 2)
     dealt = new(x.shape, x, fill=False)
     dealt[...] = table.reshape(x.shape)
     return dealt
@@ -332,7 +333,9 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
             f"out; got {layer!r}."
         )
     if layer[0] == "shuffle":
-        order = _deal(np.arange(channels).reshape(1, channels, 1), groups).ravel()
+        order = _deal(
+            np.arange(channels).reshape(1, channels, 1), groups, channels // groups
+        ).ravel()
         return np.eye(channels, dtype=bool)[order]
     check_memory(where, np.zeros((), bool), a_layer=(outputs, channels))
     block = np.ones((outputs // groups, channels // groups), bool)

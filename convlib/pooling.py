@@ -26,7 +26,17 @@ from ._arrays import (
     namespace,
     new,
 )
-from ._checks import IntOrInts, as_number, check_arrays, check_flags, check_memory, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    as_number,
+    check_arrays,
+    check_flags,
+    check_grad,
+    check_memory,
+    check_spatial,
+    ieee,
+    per_axis,
+)
 from ._windows import add_unpadded, pad, scatter, windows
 from .geometry import Padding, Pairs, Window, check_fits, make_window
 
@@ -50,7 +60,8 @@ def max_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; integers too.
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
+        Real numbers, integers too.
     kernel_size : int or one int per axis
     stride : int or one int per axis
         Default: `kernel_size`, windows side by side.
@@ -91,7 +102,8 @@ def max_pool(
     >>> max_pool(np.array([[[3., 1., 3., 2.]]]), 4, return_indices=True)      # a tie
     (array([[[3.]]]), array([[[0]]]))
     """
-    window, out = _check_max("max_pool", x, kernel_size, stride, padding, dilation, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window("max_pool", x, None, *options)
     check_flags("max_pool", return_indices=return_indices)
     if not return_indices and not is_recording(x):
         return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
@@ -141,7 +153,8 @@ def max_pool_backward(
     array([[[10.,  0.,  0., 20.]]])
     """
     where = "max_pool_backward"
-    window, out = _check_max(where, x, kernel_size, stride, padding, dilation, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, None, *options)
     check_gradient(where, grad_output, x, out)
     return put_back(grad_output, _winners(x, window, out), x)
 
@@ -167,7 +180,8 @@ def avg_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point, or int64, whose averages are cut off towards zero.
+        Batched, as for `max_pool`; floating point, or int64, whose averages are cut off towards
+        zero.
     kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`.
     count_include_pad : bool
@@ -201,9 +215,9 @@ def avg_pool(
     (array([[[1., 5.]]]), array([[[2., 5.]]]))
     """
     where = "avg_pool"
-    check_input(where, x, "float64 float32 float16 bfloat16 int64")
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, f"{FLOATS} int64", *options)
     check_flags(where, count_include_pad=count_include_pad)
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     total = _sums(cast(x, accumulator(x)), window, out)
     count = override or _counts(total, x, window, count_include_pad)
@@ -253,9 +267,9 @@ def avg_pool_backward(
     array([[[ 5.,  5., 10., 10.]]])
     """
     where = "avg_pool_backward"
-    check_input(where, x, FLOATS)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, FLOATS, *options)
     check_flags(where, count_include_pad=count_include_pad)
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     check_gradient(where, grad_output, x, out)
     grad = cast(grad_output, accumulator(x))
@@ -283,7 +297,7 @@ def lp_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        Batched, as for `max_pool`; floating point.
     norm_type : int or float
         The power p: not 0. ``math.inf`` takes the largest magnitude, ``-math.inf`` the least.
     kernel_size, stride, padding, dilation, ceil_mode
@@ -608,14 +622,13 @@ def _read(window: Window, size: Ints, out: Ints) -> Pairs:
 FLOATS = "float64 float32 float16 bfloat16"
 
 
-def check_input(where: str, x: Array, dtypes: str | None = None) -> None:
-    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`."""
+def check_input(where: str, x: Array, dtypes: str | None = None, **options: object) -> None:
+    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`.
+
+    `options` are those that may have a value for each spatial axis.
+    """
     check_arrays(where, x=x)
-    if x.ndim < 3:
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial), with the batch axis; "
-            f"got x.shape={tuple(x.shape)}. Add what is missing, e.g. x[None]."
-        )
+    check_spatial(where, x, **options)
     if min(x.shape[1:]) < 1:
         raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = _dtype_name(x)
@@ -634,17 +647,13 @@ def check_gradient(where: str, grad_output: Array, x: Array, out: Ints) -> None:
     """Raise unless `grad_output` fits the output (B, C, *out), and `x` has a gradient at all."""
     check_arrays(where, x=x, grad_output=grad_output)
     check_input(where, x, FLOATS)
-    expected = (*x.shape[:2], *out)
-    if tuple(grad_output.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
-        )
+    check_grad(where, grad_output, (*x.shape[:2], *out))
 
 
 def _check_window(
     where: str,
     x: Array,
+    dtypes: str | None,
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
@@ -652,6 +661,8 @@ def _check_window(
     ceil_mode: bool,
 ) -> tuple[Window, Ints]:
     """The checked window and how many of it there are."""
+    sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    check_input(where, x, dtypes, **sizes, dilation=dilation)
     check_flags(where, ceil_mode=ceil_mode)
     steps = kernel_size if stride is None else stride
     size = tuple(x.shape[2:])
@@ -711,19 +722,6 @@ def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
             )
 
 
-def _check_max(
-    where: str,
-    x: Array,
-    kernel_size: IntOrInts,
-    stride: IntOrInts | None,
-    padding: Padding,
-    dilation: IntOrInts,
-    ceil_mode: bool,
-) -> tuple[Window, Ints]:
-    check_input(where, x)
-    return _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
-
-
 def _check_lp(
     where: str,
     x: Array,
@@ -734,12 +732,12 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
-    check_input(where, x, FLOATS)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, FLOATS, *options)
     power = as_number(where, "norm_type", norm_type)
     if power == 0 or math.isnan(power):
         raise ValueError(
             f"{where}: norm_type must be a number other than 0, as 1/norm_type is taken; "
             f"got norm_type={norm_type!r}."
         )
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     return window, out, power

@@ -11,17 +11,18 @@ import numpy as np
 from ._arrays import Array, Ints, cast, is_tensor, namespace, new
 from ._checks import (
     IntOrInts,
-    as_batch,
     check_arrays,
     check_choice,
+    check_grad,
     check_memory,
     check_real,
+    check_spatial,
     ieee,
     per_axis,
 )
 from ._windows import pad, step
 from .convolution import METHODS as CONV_METHODS
-from .convolution import backward_input, check_bias, choose, turn
+from .convolution import backward_input, check_bias, check_rank, choose, turn
 from .geometry import Padding, Window, check_fits, make_window, transpose_window
 from .methods import im2col
 from .methods.im2col import COLUMN_BUDGET
@@ -52,7 +53,8 @@ def conv_transpose(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (C, K/groups, *kernel)
         The kernels of the convolution that is transposed, which has C outputs and K inputs.
     bias : array (K,), optional
@@ -77,7 +79,7 @@ def conv_transpose(
     Returns
     -------
     array (B, K, *out)
-        Without B for unbatched `x`; library, device and dtype of `x`;
+        Library, device and dtype of `x`;
         ``out = (H - 1)*stride - 2*padding + dilation*(N - 1) + output_padding + 1`` for each axis.
 
     Raises
@@ -106,11 +108,10 @@ def conv_transpose(
     if bias is not None:
         check_bias(where, x, bias, layer.shape[1])
     check_choice(where, "method", method, (*METHODS,))
-    y = METHODS[method](layer, weight)
+    y = METHODS[method](layer, x, weight)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
-    y = cast(y, x.dtype)
-    return y if layer.batched else y[0]
+    return cast(y, x.dtype)
 
 
 @ieee
@@ -134,7 +135,7 @@ def conv_transpose_backward(
 
     Parameters
     ----------
-    grad_output : array (B, K, *out) or (K, *out)
+    grad_output : array (B, K, *out)
         Gradient in the output of ``conv_transpose(x, weight, ...)`` with the same options.
     x, weight, stride, padding, output_padding, groups, dilation, budget
         As for `conv_transpose`.
@@ -170,29 +171,19 @@ def conv_transpose_backward(
     )
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
-    expected = layer.shape if layer.batched else layer.shape[1:]
-    if tuple(grad_output.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
-        )
-    grad = grad_output if layer.batched else grad_output[None]
+    check_grad(where, grad_output, layer.shape)
     options = {"groups": layer.groups, "budget": layer.budget}
-    method = choose(grad, weight, layer.window, layer.groups)
-    grad_x = CONV_METHODS[method](grad, weight, layer.window, **options)
-    grad_weight = im2col.backward_weight(
-        layer.x, grad, layer.window, tuple(weight.shape), **options
-    )
-    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
-    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
-    return tuple(cast(g, x.dtype) for g in grads)
+    method = choose(grad_output, weight, layer.window, layer.groups)
+    grad_x = CONV_METHODS[method](grad_output, weight, layer.window, **options)
+    shape = tuple(weight.shape)
+    grad_weight = im2col.backward_weight(x, grad_output, layer.window, shape, **options)
+    grad_bias = cast(grad_output, grad_x.dtype).sum(axis=(0, *range(2, x.ndim)))
+    return tuple(cast(g, x.dtype) for g in (grad_x, grad_weight, grad_bias))
 
 
 class _Layer(NamedTuple):
-    """What the checks found: the batched input, and the convolution that is transposed."""
+    """What the checks found: the convolution that is transposed."""
 
-    x: Array  # (B, C, *spatial)
-    batched: bool
     window: Window  # slides over the output
     shape: Ints  # (B, K, *out)
     groups: int
@@ -217,10 +208,10 @@ def _check_layer(
             f"{where}: weight must be (C, K/groups, *kernel), with one kernel axis at least and "
             f"no axis empty; got weight.shape={tuple(weight.shape)}."
         )
-    images, batched = as_batch(where, "x", x, weight.ndim - 2)
+    check_rank(where, x, weight)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (budget,) = per_axis(where, "budget", budget, 1, least=1)
-    channels = images.shape[1]
+    channels = x.shape[1]
     got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
     if channels != weight.shape[0]:
         raise ValueError(
@@ -232,50 +223,50 @@ def _check_layer(
             f"{where}: groups must divide the {channels} channels of x, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; {got}"
         )
-    size = per_axis(where, "the size of x", tuple(images.shape[2:]), weight.ndim - 2, least=1)
+    size = per_axis(where, "the size of x", tuple(x.shape[2:]), weight.ndim - 2, least=1)
     kernel = tuple(weight.shape[2:])
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
-    shape = (images.shape[0], weight.shape[1] * groups, *out)
+    shape = (x.shape[0], weight.shape[1] * groups, *out)
     check_memory(where, x, the_output=shape)
-    return _Layer(images, batched, window, shape, groups, budget)
+    return _Layer(window, shape, groups, budget)
 
 
-def _auto(layer: _Layer, weight: Array) -> Array:
+def _auto(layer: _Layer, x: Array, weight: Array) -> Array:
     """The gradient of a convolution in its input, by whatever is fastest there."""
     return backward_input(
-        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
     )
 
 
-def _scatter(layer: _Layer, weight: Array) -> Array:
+def _scatter(layer: _Layer, x: Array, weight: Array) -> Array:
     """First definition: the adjoint. Each input scales its kernel and adds it where it belongs."""
     return im2col.backward_input(
-        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
     )
 
 
-def _zero_insertion(layer: _Layer, weight: Array) -> Array:
+def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
     """Second definition: spread the inputs, then convolve with the kernel turned by 180 degrees."""
     window = layer.window
     pairs = tuple(
         (span - 1 - before, span - 1 - after)
         for span, (before, after) in zip(window.span, window.padding, strict=True)
     )
-    spread = pad(zero_insert(layer.x, window.stride), pairs)
+    spread = pad(zero_insert(x, window.stride), pairs)
     rank = len(window.stride)
     plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
     turned = turn(weight, layer.groups)
     return im2col.forward(spread, turned, plain, groups=layer.groups, budget=layer.budget)
 
 
-def _matrix(layer: _Layer, weight: Array) -> Array:
+def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
     """Third definition: multiply with the transpose of the convolution's matrix."""
     matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
-    flat = cast(layer.x.reshape(len(layer.x), matrix.shape[0]), matrix.dtype)
+    flat = cast(x.reshape(len(x), matrix.shape[0]), matrix.dtype)
     return (flat @ matrix).reshape(layer.shape)
 
 
-def _native(layer: _Layer, weight: Array) -> Array:
+def _native(layer: _Layer, x: Array, weight: Array) -> Array:
     """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
     rank = weight.ndim - 2
     if not is_tensor(weight) or rank > 3:
@@ -288,9 +279,9 @@ def _native(layer: _Layer, weight: Array) -> Array:
     kernel = getattr(functional, f"conv_transpose{rank}d")
     window = layer.window
     # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
-    steps = tuple(1 if n == 1 else s for n, s in zip(layer.x.shape[2:], window.stride, strict=True))
+    steps = tuple(1 if n == 1 else s for n, s in zip(x.shape[2:], window.stride, strict=True))
     # Behind, cells may be missing as well as over: make the whole output and cut it out.
-    whole = kernel(layer.x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
+    whole = kernel(x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
     return pad(whole, tuple((-before, -after) for before, after in window.padding))
 
 
@@ -392,6 +383,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     stride : int or one int per axis
 
     Returns
@@ -402,7 +394,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` is no array with spatial axes, or `stride` is below 1.
+        `x` is no array or unbatched, or `stride` is below 1.
 
     Notes
     -----
@@ -416,8 +408,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     """
     where = "zero_insert"
     check_arrays(where, x=x)
-    if x.ndim < 3:
-        raise ValueError(f"{where}: x must be (B, C, *spatial); got x.shape={tuple(x.shape)}.")
+    check_spatial(where, x, stride=stride)
     size = per_axis(where, "the size of x", tuple(x.shape[2:]), x.ndim - 2, least=1)
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))

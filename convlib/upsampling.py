@@ -9,7 +9,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._arrays import Array, accumulator, cast, is_whole, moveaxis, namespace, new
-from ._checks import IntOrInts, as_number, check_arrays, check_choice, check_memory, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    as_number,
+    check_arrays,
+    check_batched,
+    check_choice,
+    check_grad,
+    check_memory,
+    check_spatial,
+    ieee,
+    per_axis,
+)
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -20,7 +31,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     Parameters
     ----------
     x : array (B, C*r**n, *spatial)
-        With n spatial axes.
+        With n spatial axes: three axes are a batch of signals. An image alone is ``x[None]``.
     upscale_factor : int
         The r above.
 
@@ -32,12 +43,12 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no spatial axes, or ``r**n`` does not divide its channels.
+        `x` is unbatched, or ``r**n`` does not divide its channels.
 
     Notes
     -----
     One copy, no arithmetic. Equals ``torch.nn.functional.pixel_shuffle``, for any number of spatial
-    axes; but three axes are a batch of signals here, and one image without a batch in torch.
+    axes.
     Source: Shi et al., "Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network" (2016).  Book: "Who uses it".
 
@@ -69,6 +80,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. An image alone is ``x[None]``.
     downscale_factor : int
         Divides every spatial size.
 
@@ -80,7 +92,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no spatial axes, or the factor does not divide them.
+        `x` is unbatched, or the factor does not divide its spatial sizes.
 
     Notes
     -----
@@ -126,6 +138,7 @@ def resize(
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     size : int or one int per axis, optional
         The size to reach. Give this or `scale_factor`.
     scale_factor : number or one number per axis, optional
@@ -140,7 +153,8 @@ def resize(
     Raises
     ------
     TypeError, ValueError
-        Both or neither of `size` and `scale_factor`, or one that leaves nothing; no such mode.
+        `x` is unbatched; both or neither of `size` and `scale_factor`, or one that leaves nothing;
+        no such mode.
 
     Notes
     -----
@@ -160,7 +174,7 @@ def resize(
     """
     where = "resize"
     check_arrays(where, x=x)
-    _check_spatial(where, x)
+    _check_cells(where, x, size, scale_factor)
     y = cast(x, accumulator(x))
     for axis, rows in _rows(where, x, size, scale_factor, mode):
         y = _gather(y, rows, axis)
@@ -207,14 +221,9 @@ def resize_backward(
     """
     where = "resize_backward"
     check_arrays(where, x=x, grad_output=grad_output)
-    _check_spatial(where, x)
+    _check_cells(where, x, size, scale_factor)
     axes = _rows(where, x, size, scale_factor, mode)
-    expected = (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes))
-    if tuple(grad_output.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
-        )
+    check_grad(where, grad_output, (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes)))
     grad = cast(grad_output, accumulator(x))
     for axis, rows in axes:
         grad = _scatter(grad, rows, axis, x.shape[axis])
@@ -327,16 +336,17 @@ def _linear(n: int, out: int, step: float) -> Rows:
     return [(left, 1 - (at - left)), (right, at - left)]
 
 
-def _check_spatial(where: str, x: Array) -> None:
-    if x.ndim < 3 or min(x.shape[2:]) < 1:
+def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> None:
+    """Raise unless `x` is a batch with something to resample."""
+    check_spatial(where, x, size=size, scale_factor=scale_factor)
+    if min(x.shape[2:]) < 1:
         raise ValueError(
-            f"{where}: x must be (B, C, *spatial), every spatial size at least 1; "
-            f"got x.shape={tuple(x.shape)}."
+            f"{where}: every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}."
         )
 
 
 def _check_factor(where: str, x: Array, factor: int) -> tuple[int, int]:
     check_arrays(where, x=x)
-    _check_spatial(where, x)
+    check_batched(where, x)
     (r,) = per_axis(where, "the factor", factor, 1, least=1)
     return r, x.ndim - 2

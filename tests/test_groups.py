@@ -71,13 +71,11 @@ def depthwise(g):
 
 
 def torch_conv(torch, g, x, weight, bias, **options):
-    """torch's kernel on a padded, batched input, without its batch again where `g` has none."""
-    x = torch.from_numpy(x if g.batch is not None else x[None])
+    """torch's kernel on a padded input."""
     sides = [p for pair in reversed(g.padding) for p in pair]
     kernel = getattr(torch.nn.functional, f"conv{g.rank}d")
-    padded = torch.nn.functional.pad(x, sides)
-    y = kernel(padded, torch.from_numpy(weight), torch.from_numpy(bias), **options).numpy()
-    return y if g.batch is not None else y[0]
+    padded = torch.nn.functional.pad(torch.from_numpy(x), sides)
+    return kernel(padded, torch.from_numpy(weight), torch.from_numpy(bias), **options).numpy()
 
 
 @given(g=geometries(modes=("zeros",)))
@@ -91,12 +89,12 @@ def test_depthwise_is_torchs_with_a_group_a_channel(xp, torch, g):
 
 @given(g=geometries(modes=("zeros",)), kernels=st.integers(1, 3))
 def test_pointwise_is_a_matrix_product_at_every_cell(xp, g, kernels):
-    channels, axis = g.groups * g.seen, len(g.lead)
+    channels = g.groups * g.seen
     mix, bias = whole(kernels, channels, seed=5), whole(kernels, seed=6)
     y = xp.call(cl.pointwise_conv, g.x, mix.reshape(kernels, channels, *(1,) * g.rank), bias)
-    assert y.shape == (*g.lead, kernels, *g.size)
-    expected = np.moveaxis(g.x, axis, -1) @ mix.T + bias
-    np.testing.assert_array_equal(np.moveaxis(y, axis, -1), expected)
+    assert y.shape == (g.batch, kernels, *g.size)
+    expected = np.moveaxis(g.x, 1, -1) @ mix.T + bias
+    np.testing.assert_array_equal(np.moveaxis(y, 1, -1), expected)
 
 
 @given(g=geometries(modes=("zeros",)), kernels=st.integers(1, 3))
@@ -277,7 +275,8 @@ def refuses(function, error, words, *arguments, **options):
          "each of the 2 channels of x needs as many kernels; got 3 kernels, x.shape=(1, 2, 5), "
          "weight.shape=(3, 1, 3)."),
         ((1, 0, 5), (2, 1, 3), "each of the 0 channels of x needs as many kernels; got 2 kernels"),
-        ((2, 2, 5, 5), (2, 1, 3), "x must have 3 axes (batch, channels, 1 spatial) or 2 (no"),
+        ((2, 2, 5, 5), (2, 1, 3), "with 2 + 1 = 3 axes for kernels of 1 axis; got x.shape=(2, 2"),
+        ((2, 5), (2, 1, 3), "kernels of 1 axis; got x.shape=(2, 5). Add the batch axis: x[None]."),
     ],
 )  # fmt: skip
 def test_depthwise_refuses_with_the_numbers(xp, x, weight, words):
@@ -316,8 +315,11 @@ def test_the_shuffle_refuses_with_the_numbers(xp, name):
     refuses(function, ValueError, f"{name}: groups must be at least 1; got groups=0.", x, 0)
     refuses(function, TypeError, f"{name}: groups must be an int; got groups=2.0.", x, 2.0)
     refuses(function, TypeError, f"{name}: groups must be an int; got groups=True.", x, True)
-    for shape in ((6, 2), (6,), (1, 0, 2)):
-        words = f"{name}: x must be (B, C, *spatial) with one channel at least; got x.shape={shape}"
+    for shape, repair in (((6, 2), "the batch axis: x[None]"), ((6,), "2 axes in front: x[None, ")):
+        words = (
+            f"{name}: x must be (B, C, *spatial), batched, with 3 axes at least; got "
+            f"x.shape={shape}. Add {repair}"
+        )
         refuses(function, ValueError, words, xp.asarray(np.ones(shape)), 1)
     refuses(function, TypeError, f"{name}: x must be a numpy.ndarray or a torch.Tensor", [[[1]]], 1)
 

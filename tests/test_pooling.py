@@ -632,7 +632,16 @@ def test_the_average_of_large_integers_is_exact(xp):
 X = np.zeros((1, 2, 6, 6))
 Y, CELLS = np.zeros((1, 1, 2)), np.array([[[0, 3]]])
 REFUSED = [
-    (lambda: pooling.max_pool(X[0, 0], 2), ValueError, "with the batch axis"),
+    (lambda: pooling.max_pool(X[0, 0], 2), ValueError, "Add the batch axis: x[None]."),
+    (
+        lambda: pooling.max_pool(X[0], (2, 2)),
+        ValueError,
+        "max_pool: x must be (B, C, *spatial), batched, with 2 + 2 = 4 axes for kernel_size="
+        "(2, 2); got x.shape=(2, 6, 6). Add the batch axis: x[None]. Or give kernel_size 1 value.",
+    ),
+    (lambda: pooling.max_pool(X[0], 2, padding=(1, 1)), ValueError, "4 axes for padding=(1, 1)"),
+    (lambda: pooling.lp_pool(X[0], 2, 2, stride=[2, 2]), ValueError, "4 axes for stride=[2, 2]"),
+    (lambda: pooling.max_pool(X[0, 0], (2, 2)), ValueError, "Add 2 axes in front: x[None, None]."),
     (lambda: pooling.max_pool(X[:, :0], 2), ValueError, "only the batch may be empty"),
     (
         lambda: pooling.max_pool(X > 0, 2),
@@ -641,7 +650,8 @@ REFUSED = [
     ),
     (lambda: pooling.max_pool(X + 0j, 2), TypeError, "must be real; got complex128"),
     (lambda: pooling.max_pool([1.0], 2), TypeError, "must be a numpy.ndarray"),
-    (lambda: pooling.max_pool(X, (2, 2, 2)), ValueError, "2 ints, one per axis"),
+    (lambda: pooling.max_pool(X, (2, 2, 2)), ValueError, "Or give kernel_size 2 values."),
+    (lambda: pooling.max_pool(X, (2, 2, 2, 2)), ValueError, "2 ints, one per axis"),
     (lambda: pooling.max_pool(X, 2, stride=0), ValueError, "stride must be at least 1"),
     (lambda: pooling.max_pool(X, 2, padding=-1), ValueError, "padding must be at least 0"),
     (lambda: pooling.max_pool(X, 7), ValueError, "no window fits"),
@@ -703,7 +713,8 @@ REFUSED = [
     (lambda: adaptive.max_unpool(Y, CELLS + 1, 2), ValueError, "0 to 3 for size (4,); got 4."),
     (lambda: adaptive.max_unpool(Y, CELLS - 1, 2), ValueError, "got -1."),
     (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(6,)), ValueError, "usual (4,)"),
-    (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(4, 4)), ValueError, "an int"),
+    (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(4, 4)), ValueError, "x[None]"),
+    (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(4,) * 4), ValueError, "an int; got 4"),
     (lambda: adaptive.max_unpool(CELLS, CELLS, 2), TypeError, "the dtype of x"),
     (lambda: adaptive.max_unpool_backward(Y, Y, CELLS, 2), ValueError, "the output, (1, 1, 4)"),
 ]

@@ -289,8 +289,7 @@ def test_autograd_of_each_shuffle_is_the_other(torch):
         ("pixel_unshuffle", (1, 1, 4, 6), 4, ValueError,
          "the factor must divide every spatial size; got 4 for (4, 6)."),
         *((name, *rest) for name in ("pixel_shuffle", "pixel_unshuffle") for rest in (
-            ((4, 4), 2, ValueError, "every spatial size at least 1; got x.shape=(4, 4)."),
-            ((1, 4, 0), 2, ValueError, "every spatial size at least 1; got x.shape=(1, 4, 0)."),
+            ((4, 4), 2, ValueError, "3 axes at least; got x.shape=(4, 4). Add the batch axis: x["),
             ((1, 4, 4), 0, ValueError, "the factor must be at least 1; got"),
             ((1, 4, 4), 2.0, TypeError, "the factor must be an int; got"),
             ((1, 4, 4), True, TypeError, "the factor must be an int; got"),
@@ -303,13 +302,16 @@ def test_pixel_shuffles_refuse_with_the_numbers(xp, name, shape, factor, error, 
 
 
 REFUSED = [
-    ((2, 3), {"size": 3}, ValueError, "every spatial size at least 1; got x.shape=(2, 3)."),
-    ((1, 1, 0), {"size": 3}, ValueError, "every spatial size at least 1; got x.shape=(1, 1, 0)."),
+    ((2, 3), {"size": 3}, ValueError, "3 axes at least; got x.shape=(2, 3). Add the batch axis:"),
+    ((1, 2, 3), {"size": (3, 3)}, ValueError, "2 + 2 = 4 axes for size=(3, 3); got x.shape=(1, 2"),
+    ((1, 2, 3), {"scale_factor": (3, 3)}, ValueError, "for scale_factor=(3, 3); got x.shape=(1,"),
+    ((1, 1, 0), {"size": 3}, ValueError,
+     "every spatial size of x must be at least 1; got x.shape=(1, 1, 0)."),
     ((1, 1, 3), {}, ValueError, "give either size or scale_factor; got size=None, scale"),
     ((1, 1, 3), {"size": 2, "scale_factor": 2}, ValueError, "got size=2, scale_factor=2."),
     ((1, 1, 3), {"size": 0}, ValueError, "size must be at least 1; got size=0."),
     ((1, 1, 3), {"size": 2.5}, TypeError, "size must be an int; got size=2.5."),
-    ((1, 1, 3), {"size": (2, 2)}, ValueError, "size must be an int; got 2: size=(2, 2)."),
+    ((1, 1, 3, 3), {"size": (2,)}, ValueError, "or 2 ints, one per axis; got 1: size=(2,)."),
     ((1, 1, 3), {"size": 2, "mode": "bilinear"}, ValueError,
      "mode must be one of ('nearest', 'linear'); got mode='bilinear'."),
     ((1, 1, 3), {"size": 2, "mode": None}, ValueError, "got mode=None."),
@@ -317,7 +319,7 @@ REFUSED = [
      "nothing is left: (3,) times scale_factor=0.25 is (0,)."),
     *(((1, 1, 3), {"scale_factor": bad}, ValueError,
        f"must be a positive number or 1 of them, one per axis; got scale_factor={bad!r}.")
-      for bad in (0, -1, math.inf, math.nan, (1, 2), ())),
+      for bad in (0, -1, math.inf, math.nan, (1, 2, 3), ())),
     *(((1, 1, 3), {"scale_factor": bad}, TypeError,
        f"scale_factor must be a number; got scale_factor={bad!r}.") for bad in (True, "2")),
     ((1, 1, 3), {"scale_factor": [None]}, TypeError, "got scale_factor=None."),
