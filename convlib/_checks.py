@@ -148,6 +148,16 @@ def check_spatial(where: str, x: Array, **options: object) -> None:
     check_batched(where, x)
 
 
+def check_size(where: str, x: Array) -> Ints:
+    """The spatial size of `x`; raise where it is empty along an axis."""
+    size = tuple(x.shape[2:])
+    if min(size) < 1:
+        raise ValueError(
+            f"{where}: every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}."
+        )
+    return size
+
+
 def check_grad(where: str, grad_output: Array, shape: Ints) -> None:
     """Raise unless `grad_output` has the shape of the output, its batch axis too."""
     got = tuple(grad_output.shape)

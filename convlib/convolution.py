@@ -18,6 +18,7 @@ from ._checks import (
     check_grad,
     check_memory,
     check_real,
+    check_size,
     ieee,
     per_axis,
 )
@@ -35,6 +36,7 @@ METHODS = {
     "fft": fft.forward,
     "native": native.forward,
 }
+CHECKS = {"winograd": winograd.check, "fft": fft.check, "native": native.check}
 
 
 def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
@@ -165,7 +167,6 @@ def conv(
     )
 
 
-@ieee
 def convolve(
     where: str,
     x: Array,
@@ -181,10 +182,19 @@ def convolve(
     budget: int = COLUMN_BUDGET,
 ) -> Array:
     """`conv`, for the public function `where`: its errors are told in that name."""
-    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    options = (stride, padding, dilation, groups, padding_mode, budget)
+    layer = check_layer(where, x, weight, *options)
     if bias is not None:
         check_bias(where, x, bias, weight.shape[0])
-    check_choice(where, "method", method, ("auto", *METHODS))
+    check_method(where, method, x, weight, layer.window)
+    return compute(layer, x, weight, bias, method)
+
+
+@ieee
+def compute(
+    layer: Layer, x: Array, weight: Array, bias: Array | None = None, method: str = "auto"
+) -> Array:
+    """The convolution of what has been checked."""
     if method == "auto":
         method = choose(x, weight, layer.window, layer.groups)
     y = METHODS[method](x, weight, layer.window, groups=layer.groups, budget=layer.budget)
@@ -256,14 +266,15 @@ def conv_backward(
     (array([[[1., 2.]]]), array([3.]))
     """
     where = "conv_backward"
-    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    options = (stride, padding, dilation, groups, padding_mode, budget)
+    layer = check_layer(where, x, weight, *options)
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
     check_grad(where, grad_output, layer.shape)
-    options = {"groups": layer.groups, "budget": layer.budget}
-    grad_x = backward_input(grad_output, weight, layer.window, tuple(x.shape), **options)
+    chosen = {"groups": layer.groups, "budget": layer.budget}
+    grad_x = backward_input(grad_output, weight, layer.window, tuple(x.shape), **chosen)
     shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(grad_output, x, layer.window, shape, **options)
+    grad_weight = im2col.backward_weight(grad_output, x, layer.window, shape, **chosen)
     grad_bias = cast(grad_output, grad_x.dtype).sum(axis=(0, *range(2, x.ndim)))
     return tuple(cast(g, x.dtype) for g in (grad_x, grad_weight, grad_bias))
 
@@ -294,7 +305,7 @@ def turn(weight: Array, groups: int) -> Array:
     return namespace(weight).flip(flat, tuple(range(2, flat.ndim)))
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """What the checks found: the window that slides over `x`, and the shape that it gives."""
 
     window: Window
@@ -303,23 +314,24 @@ class _Layer(NamedTuple):
     budget: int
 
 
-def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
-    """Every check that the forward and the backward pass share; `options` as in the next one."""
-    check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3:
-        raise ValueError(
-            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least; "
-            f"got weight.shape={tuple(weight.shape)}."
-        )
-    check_rank(where, x, weight)
+def check_layer(where: str, x: Array, weight: Array, *options: Any, name: str = "weight") -> Layer:
+    """Every check that the forward and the backward pass share; `options` as in the next one.
+
+    `name` is what the public function `where` calls the argument `weight`.
+    """
+    check_arrays(where, x=x, **{name: weight})
+    check_weight(where, weight, "(K, C/groups, *kernel)", name)
+    check_rank(where, x, weight, name)
+    check_size(where, x)
     # Remembered by value; and True, which is no stride, would be found under 1.
     plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
     check = _known_geometry if plain else _check_geometry
     window, groups, budget, padded, out = check(
         where, tuple(x.shape), tuple(weight.shape), *options
     )
-    check_memory(where, x, the_padded_input=padded, the_output=out)
-    return _Layer(window, out, groups, budget)
+    output = "the_output" if name == "weight" else f"the_output_of_{name}"
+    check_memory(where, x, the_padded_input=padded, **{output: out})
+    return Layer(window, out, groups, budget)
 
 
 def _check_geometry(
@@ -335,10 +347,6 @@ def _check_geometry(
 ) -> tuple[Window, int, int, Ints, Ints]:
     """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
     rank, (batch, channels), size = len(weight_shape) - 2, shape[:2], shape[2:]
-    if min(weight_shape) < 1:
-        raise ValueError(
-            f"{where}: no axis of weight may be empty; got weight.shape={weight_shape}."
-        )
     window = make_window(where, weight_shape[2:], stride, padding, dilation, rank, padding_mode)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (budget,) = per_axis(where, "budget", budget, 1, least=1)
@@ -353,7 +361,17 @@ def _check_geometry(
 _known_geometry = lru_cache(maxsize=1024)(_check_geometry)
 
 
-def check_rank(where: str, x: Array, weight: Array) -> None:
+def check_weight(where: str, weight: Array, form: str, name: str = "weight") -> None:
+    """Raise unless the array of that name is of the `form`: kernels, and none of nothing."""
+    if weight.ndim < 3 or min(weight.shape) < 1:
+        one = f" Kernels of one cell are {name}[..., None]." if weight.ndim == 2 else ""
+        raise ValueError(
+            f"{where}: {name} must be {form}, with one kernel axis at least and no axis empty; "
+            f"got {name}.shape={tuple(weight.shape)}.{one}"
+        )
+
+
+def check_rank(where: str, x: Array, weight: Array, name: str = "weight") -> None:
     """Raise unless `x` is a batch, with as many spatial axes as the kernels have."""
     rank = weight.ndim - 2
     kernels = f"kernels of {rank} ax{'es' if rank > 1 else 'is'}"
@@ -362,8 +380,15 @@ def check_rank(where: str, x: Array, weight: Array) -> None:
         more = ", ".join([":", ":"] + ["None"] * (x.ndim - weight.ndim))
         raise ValueError(
             f"{where}: x must be (B, C, *spatial), batched, with 2 + {rank} = {rank + 2} axes for "
-            f"{kernels}; got x.shape={tuple(x.shape)}. Give the kernels as many: weight[{more}]."
+            f"{kernels}; got x.shape={tuple(x.shape)}. Give the kernels as many: {name}[{more}]."
         )
+
+
+def check_method(where: str, method: str, x: Array, weight: Array, window: Window) -> None:
+    """Raise unless there is such a method, and it can do what is asked for."""
+    check_choice(where, "method", method, ("auto", *METHODS))
+    if method in CHECKS:
+        CHECKS[method](where, x, weight, window)
 
 
 def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:

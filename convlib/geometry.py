@@ -164,8 +164,6 @@ def check_fits(
     """
     counts = window.output_size(input_size, ceil_mode)
     for axis, (n, pair, count) in enumerate(zip(input_size, window.padding, counts, strict=True)):
-        if n < 1:
-            raise ValueError(f"{where}: every spatial size must be at least 1; got {input_size}.")
         if count < 1:
             kernel, d, span = window.kernel_size[axis], window.dilation[axis], window.span[axis]
             pads = f"2*{pair[0]}" if pair[0] == pair[1] else f"{pair[0]} + {pair[1]}"

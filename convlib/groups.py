@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from ._arrays import Array, new
 from ._checks import IntOrInts, check_arrays, check_batched, check_memory, per_axis
-from .convolution import check_rank, convolve
+from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
 from .geometry import Padding
+from .methods.im2col import COLUMN_BUDGET
 
 
 def depthwise_conv(
@@ -61,22 +63,30 @@ def depthwise_conv(
     """
     where = "depthwise_conv"
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or weight.shape[1] != 1:
+    groups = _check_depthwise(where, x, weight, "weight")
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    return convolve(where, x, weight, bias, groups=groups, **options)
+
+
+def _check_depthwise(where: str, x: Array, weight: Array, name: str) -> int:
+    """Raise unless each channel of `x` has its kernels in `weight`; give the number of channels."""
+    check_weight(where, weight, "(C*m, 1, *kernel)", name)
+    got = f"got x.shape={tuple(x.shape)}, {name}.shape={tuple(weight.shape)}."
+    if weight.shape[1] != 1:
         raise ValueError(
-            f"{where}: weight must be (C*m, 1, *kernel), one channel deep; "
-            f"got weight.shape={tuple(weight.shape)}."
+            f"{where}: {name} must be (C*m, 1, *kernel), one channel deep; {got} "
+            f"For kernels that see several channels, use conv."
         )
-    check_rank(where, x, weight)
-    channels = x.shape[1]
-    if channels < 1 or weight.shape[0] % channels:
+    check_rank(where, x, weight, name)
+    kernels, channels = weight.shape[0], x.shape[1]
+    if channels < 1:
+        raise ValueError(f"{where}: x must have one channel at least; {got}")
+    if kernels % channels:
         raise ValueError(
-            f"{where}: each of the {channels} channels of x needs as many kernels; got "
-            f"{weight.shape[0]} kernels, x.shape={tuple(x.shape)}, "
-            f"weight.shape={tuple(weight.shape)}."
+            f"{where}: {name} must have as many kernels for each of the {channels} channels of x, "
+            f"but {kernels} = {kernels // channels} * {channels} + {kernels % channels}; {got}"
         )
-    return convolve(
-        where, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=channels
-    )
+    return int(channels)
 
 
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -115,12 +125,24 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     where = "pointwise_conv"
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or any(n != 1 for n in weight.shape[2:]):
+    _check_pointwise(where, weight, "weight")
+    check_rank(where, x, weight)
+    if x.shape[1] != weight.shape[1]:
         raise ValueError(
-            f"{where}: weight must be (K, C, 1, ...), kernels of one cell; "
-            f"got weight.shape={tuple(weight.shape)}."
+            f"{where}: x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
+            f"axis; got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}."
         )
     return convolve(where, x, weight, bias)
+
+
+def _check_pointwise(where: str, weight: Array, name: str) -> None:
+    """Raise unless all kernels have one cell."""
+    check_weight(where, weight, "(K, C, 1, ...)", name)
+    if math.prod(weight.shape[2:]) != 1:
+        raise ValueError(
+            f"{where}: {name} must be (K, C, 1, ...), kernels of one cell; "
+            f"got {name}.shape={tuple(weight.shape)}. For larger kernels, use conv."
+        )
 
 
 def separable_conv(
@@ -155,7 +177,7 @@ def separable_conv(
     Raises
     ------
     TypeError, ValueError
-        As `depthwise_conv` and `pointwise_conv` do.
+        As `depthwise_conv` and `pointwise_conv` do, in this function's name.
 
     Notes
     -----
@@ -170,8 +192,34 @@ def separable_conv(
     >>> separable_conv(x, depthwise, pointwise)                         # 3 + 9, 5 + 11
     array([[[12., 16.]]])
     """
-    middle = depthwise_conv(x, depthwise, stride=stride, padding=padding, dilation=dilation)
-    return pointwise_conv(middle, pointwise, bias)
+    where = "separable_conv"
+    check_arrays(where, x=x, depthwise=depthwise, pointwise=pointwise)
+    groups = _check_depthwise(where, x, depthwise, "depthwise")
+    _check_halves(where, depthwise, pointwise)
+    if bias is not None:
+        check_bias(where, x, bias, pointwise.shape[0])
+    options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
+    layer = check_layer(where, x, depthwise, *options, name="depthwise")
+    batch, _, *out = layer.shape
+    check_memory(where, x, the_output=(batch, pointwise.shape[0], *out))
+    return convolve(where, compute(layer, x, depthwise), pointwise, bias)
+
+
+def _check_halves(where: str, depthwise: Array, pointwise: Array) -> None:
+    """Raise unless `pointwise` mixes what `depthwise` gives."""
+    _check_pointwise(where, pointwise, "pointwise")
+    got = f"depthwise.shape={tuple(depthwise.shape)}, pointwise.shape={tuple(pointwise.shape)}"
+    if pointwise.shape[1] != depthwise.shape[0]:
+        raise ValueError(
+            f"{where}: depthwise gives {depthwise.shape[0]} channels, but pointwise reads "
+            f"{pointwise.shape[1]}, its second axis; got {got}."
+        )
+    if pointwise.ndim != depthwise.ndim:
+        shape = (*pointwise.shape[:2], *(1,) * (depthwise.ndim - 2))
+        raise ValueError(
+            f"{where}: depthwise and pointwise must have as many kernel axes as each other; got "
+            f"{got}. Use pointwise.reshape{shape}."
+        )
 
 
 def channel_shuffle(x: Array, groups: int) -> Array:

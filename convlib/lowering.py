@@ -6,7 +6,15 @@ import math
 from dataclasses import replace
 
 from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
-from ._checks import IntOrInts, check_arrays, check_memory, check_spatial, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    check_arrays,
+    check_memory,
+    check_size,
+    check_spatial,
+    ieee,
+    per_axis,
+)
 from ._windows import add_unpadded, pad, scatter, windows
 from ._work import Scratch
 from .geometry import Padding, Window, check_fits, make_window
@@ -160,7 +168,7 @@ def im2col(
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     check_spatial(where, x, kernel_size=kernel_size, **options)
     window = make_window(where, kernel_size, stride, padding, dilation, x.ndim - 2)
-    size = tuple(x.shape[2:])
+    size = check_size(where, x)
     check_fits(where, window, size)
     out = window.output_size(size)
     batch, channels = x.shape[:2]

@@ -105,10 +105,10 @@ def max_pool(
     options = (kernel_size, stride, padding, dilation, ceil_mode)
     window, out = _check_window("max_pool", x, None, *options)
     check_flags("max_pool", return_indices=return_indices)
-    if not return_indices and not is_recording(x):
-        return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
+    if not return_indices:
+        return _max(x, window, out)
     cells = _winners(x, window, out)
-    return (gather(x, cells), cells) if return_indices else gather(x, cells)
+    return gather(x, cells), cells
 
 
 @ieee
@@ -331,15 +331,7 @@ def lp_pool(
     window, out, norm_type = _check_lp(where, x, norm_type, *options)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
-        largest = max_pool(
-            sign * abs(x),
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            ceil_mode=ceil_mode,
-        )
-        return cast(sign * largest, x.dtype)  # whatever its order of bytes
+        return cast(sign * _max(sign * abs(x), window, out), x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
     return cast(_root(total, 1 / norm_type, 0.0 if norm_type > 0 else math.inf), x.dtype)
 
@@ -434,6 +426,13 @@ def _winners(x: Array, window: Window, out: Ints) -> Array:
         values, at = _taps(best, window, axis), _taps(cell, window, axis)
         best, cell = first_maximum(zip(values, at, strict=True))
     return spread_out(cell, best.shape)
+
+
+def _max(x: Array, window: Window, out: Ints) -> Array:
+    """The maximum of every window."""
+    if is_recording(x):
+        return gather(x, _winners(x, window, out))
+    return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
 
 
 def _maxima(x: Array, window: Window, out: Ints) -> Array:

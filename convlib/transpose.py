@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace, new
+from ._arrays import Array, Ints, cast, namespace, new
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -16,15 +16,16 @@ from ._checks import (
     check_grad,
     check_memory,
     check_real,
+    check_size,
     check_spatial,
     ieee,
     per_axis,
 )
 from ._windows import pad, step
 from .convolution import METHODS as CONV_METHODS
-from .convolution import backward_input, check_bias, check_rank, choose, turn
+from .convolution import backward_input, check_bias, check_rank, check_weight, choose, turn
 from .geometry import Padding, Window, check_fits, make_window, transpose_window
-from .methods import im2col
+from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
@@ -107,7 +108,7 @@ def conv_transpose(
     )
     if bias is not None:
         check_bias(where, x, bias, layer.shape[1])
-    check_choice(where, "method", method, (*METHODS,))
+    _check_method(where, method, x, weight, layer)
     y = METHODS[method](layer, x, weight)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
@@ -203,11 +204,7 @@ def _check_layer(
 ) -> _Layer:
     """Every check that the forward and the backward pass share."""
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or min(weight.shape) < 1:
-        raise ValueError(
-            f"{where}: weight must be (C, K/groups, *kernel), with one kernel axis at least and "
-            f"no axis empty; got weight.shape={tuple(weight.shape)}."
-        )
+    check_weight(where, weight, "(C, K/groups, *kernel)")
     check_rank(where, x, weight)
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     (budget,) = per_axis(where, "budget", budget, 1, least=1)
@@ -223,12 +220,31 @@ def _check_layer(
             f"{where}: groups must divide the {channels} channels of x, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; {got}"
         )
-    size = per_axis(where, "the size of x", tuple(x.shape[2:]), weight.ndim - 2, least=1)
-    kernel = tuple(weight.shape[2:])
+    size, kernel = check_size(where, x), tuple(weight.shape[2:])
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
     shape = (x.shape[0], weight.shape[1] * groups, *out)
     check_memory(where, x, the_output=shape)
     return _Layer(window, shape, groups, budget)
+
+
+def _check_method(where: str, method: str, x: Array, weight: Array, layer: _Layer) -> None:
+    """Raise unless there is such a method, and it can do what is asked for."""
+    check_choice(where, "method", method, (*METHODS,))
+    window = layer.window
+    if method == "zero_insertion":
+        axes = zip(x.shape[2:], window.stride, layer.shape[2:], window.span, strict=True)
+        # Before it is padded or cut, and then: a window of stride 1 for each output.
+        spread = (max((n - 1) * s + 1, o + span - 1) for n, s, o, span in axes)
+        check_memory(where, x, the_input_with_zeros=(*x.shape[:2], *spread))
+    if method == "matrix":
+        _check_matrix(where, weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
+    if method == "native":
+        native.check(where, x, weight, window)
+
+
+def _check_matrix(where: str, weight: Array, rows: int, cells: int) -> None:
+    """Raise for a matrix, or a basis to be convolved, that would not fit the memory."""
+    check_memory(where, weight, the_matrix=(rows, cells), the_basis=(cells, cells))
 
 
 def _auto(layer: _Layer, x: Array, weight: Array) -> Array:
@@ -252,7 +268,7 @@ def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
         (span - 1 - before, span - 1 - after)
         for span, (before, after) in zip(window.span, window.padding, strict=True)
     )
-    spread = pad(zero_insert(x, window.stride), pairs)
+    spread = pad(_spread(x, window.stride), pairs)
     rank = len(window.stride)
     plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
     turned = turn(weight, layer.groups)
@@ -268,15 +284,8 @@ def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
 
 def _native(layer: _Layer, x: Array, weight: Array) -> Array:
     """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
-    rank = weight.ndim - 2
-    if not is_tensor(weight) or rank > 3:
-        raise ValueError(
-            f'conv_transpose: method="native" is the array library\'s own kernel; torch has one '
-            f"for 1 to 3 spatial axes, NumPy has none; got a {type(weight).__name__} with {rank} "
-            f'spatial axes. Use method="auto", or convert with torch.from_numpy.'
-        )
     functional = namespace(weight).nn.functional
-    kernel = getattr(functional, f"conv_transpose{rank}d")
+    kernel = getattr(functional, f"conv_transpose{x.ndim - 2}d")
     window = layer.window
     # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
     steps = tuple(1 if n == 1 else s for n, s in zip(x.shape[2:], window.stride, strict=True))
@@ -351,11 +360,7 @@ def conv_matrix(
     """
     where = "conv_matrix"
     check_arrays(where, weight=weight)
-    if weight.ndim < 3 or min(weight.shape) < 1:
-        raise ValueError(
-            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least and "
-            f"no axis empty; got weight.shape={tuple(weight.shape)}."
-        )
+    check_weight(where, weight, "(K, C/groups, *kernel)")
     (groups,) = per_axis(where, "groups", groups, 1, least=1)
     if weight.shape[0] % groups:
         raise ValueError(
@@ -367,13 +372,8 @@ def conv_matrix(
     check_fits(where, window, size)
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
-    check_memory(
-        where,
-        weight,
-        the_matrix=(weight.shape[0] * rows, channels * cells),
-        the_basis=(channels * cells, channels * cells),
-    )
-    matrix = _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
+    _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
+    matrix = _explicit(weight, window, (channels, *size), groups)
     return cast(matrix, weight.dtype)
 
 
@@ -409,10 +409,16 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     where = "zero_insert"
     check_arrays(where, x=x)
     check_spatial(where, x, stride=stride)
-    size = per_axis(where, "the size of x", tuple(x.shape[2:]), x.ndim - 2, least=1)
+    size = check_size(where, x)
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
+    return _spread(x, steps)
+
+
+def _spread(x: Array, steps: Ints) -> Array:
+    """`zero_insert`, of what has been checked."""
+    out = tuple((n - 1) * s + 1 for n, s in zip(x.shape[2:], steps, strict=True))
     spread = new((*x.shape[:2], *out), x)
     spread[(..., *(step(s, o) for s, o in zip(steps, out, strict=True)))] = x
     return spread

@@ -17,6 +17,7 @@ from ._checks import (
     check_choice,
     check_grad,
     check_memory,
+    check_size,
     check_spatial,
     ieee,
     per_axis,
@@ -58,13 +59,15 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     array([[[ 1, 10,  2, 20,  3, 30]]])
     """
     where = "pixel_shuffle"
-    r, rank = _check_factor(where, x, upscale_factor)
+    r, rank = _check_factor(where, x, "upscale_factor", upscale_factor)
     batch, channels, *size = x.shape
     check_memory(where, x, the_output=(batch, -(-channels // r**rank), *(n * r for n in size)))
     if channels % r**rank:
         raise ValueError(
-            f"{where}: the channels must be a multiple of {r}**{rank} = {r**rank}, one for each "
-            f"cell of a block; got {channels}, x.shape={tuple(x.shape)}."
+            f"{where}: the channels of x must be a multiple of upscale_factor**{rank} = "
+            f"{r}**{rank} = {r**rank}, one for each cell of a block, but {channels} = "
+            f"{channels // r**rank} * {r**rank} + {channels % r**rank}; got "
+            f"x.shape={tuple(x.shape)}."
         )
     blocks = x.reshape(batch, channels // r**rank, *(r,) * rank, *size)
     # (B, C, r, r, H, W) to (B, C, H, r, W, r): each pixel axis behind its spatial axis
@@ -106,11 +109,12 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
             [10, 20, 30]]])
     """
     where = "pixel_unshuffle"
-    r, rank = _check_factor(where, x, downscale_factor)
+    r, rank = _check_factor(where, x, "downscale_factor", downscale_factor)
     batch, channels, *size = x.shape
     if any(n % r for n in size):
         raise ValueError(
-            f"{where}: the factor must divide every spatial size; got {r} for {tuple(size)}."
+            f"{where}: downscale_factor must divide every spatial size of x; got "
+            f"downscale_factor={r}, x.shape={tuple(x.shape)}."
         )
     blocks = x.reshape(batch, channels, *(m for n in size for m in (n // r, r)))
     blocks = moveaxis(blocks, tuple(range(3, 3 + 2 * rank, 2)), tuple(range(2, 2 + rank)))
@@ -339,14 +343,11 @@ def _linear(n: int, out: int, step: float) -> Rows:
 def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> None:
     """Raise unless `x` is a batch with something to resample."""
     check_spatial(where, x, size=size, scale_factor=scale_factor)
-    if min(x.shape[2:]) < 1:
-        raise ValueError(
-            f"{where}: every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}."
-        )
+    check_size(where, x)
 
 
-def _check_factor(where: str, x: Array, factor: int) -> tuple[int, int]:
+def _check_factor(where: str, x: Array, name: str, factor: int) -> tuple[int, int]:
     check_arrays(where, x=x)
     check_batched(where, x)
-    (r,) = per_axis(where, "the factor", factor, 1, least=1)
+    (r,) = per_axis(where, name, factor, 1, least=1)
     return r, x.ndim - 2

@@ -343,11 +343,12 @@ REFUSED = [
     ((1, 1, 1, 9, 9), (1, 1, 3, 3), {}, ValueError,
      "got x.shape=(1, 1, 1, 9, 9). Give the kernels as many: weight[:, :, None]."),
     ((1, 9), (3, 3), {}, ValueError,
-     "weight must be (K, C/groups, *kernel), with one kernel axis at least; got "
-     "weight.shape=(3, 3)."),
+     "weight must be (K, C/groups, *kernel), with one kernel axis at least and no axis empty; got "
+     "weight.shape=(3, 3). Kernels of one cell are weight[..., None]."),
     ((1, 1, 9), (1, 1, 0), {}, ValueError,
-     "no axis of weight may be empty; got weight.shape=(1, 1, 0)."),
-    ((1, 1, 0), (1, 1, 1), {}, ValueError, "every spatial size must be at least 1; got (0,)."),
+     "no axis empty; got weight.shape=(1, 1, 0)."),
+    ((1, 1, 0), (1, 1, 1), {}, ValueError,
+     "every spatial size of x must be at least 1; got x.shape=(1, 1, 0)."),
     ((1, 1, 9), (1, 1, 3), {"stride": 0}, ValueError, "stride must be at least 1; got stride=0."),
     ((1, 1, 9), (1, 1, 3), {"stride": 1.0}, TypeError, "stride must be an int; got stride=1.0."),
     ((1, 1, 9), (1, 1, 3), {"stride": True}, TypeError, "stride must be an int; got stride=True."),

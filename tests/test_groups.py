@@ -269,21 +269,31 @@ def refuses(function, error, words, *arguments, **options):
 @pytest.mark.parametrize(
     ("x", "weight", "words"),
     [
-        ((1, 2, 5), (2, 2, 3), "(C*m, 1, *kernel), one channel deep; got weight.shape=(2, 2, 3)."),
-        ((1, 2, 5), (2, 1), "(C*m, 1, *kernel), one channel deep; got weight.shape=(2, 1)."),
+        ((1, 2, 5), (2, 2, 3),
+         "NAME must be (C*m, 1, *kernel), one channel deep; got x.shape=(1, 2, 5), "
+         "NAME.shape=(2, 2, 3). For kernels that see several channels, use conv."),
+        ((1, 2, 5), (2, 1),
+         "NAME must be (C*m, 1, *kernel), with one kernel axis at least and no axis empty; got "
+         "NAME.shape=(2, 1). Kernels of one cell are NAME[..., None]."),
         ((1, 2, 5), (3, 1, 3),
-         "each of the 2 channels of x needs as many kernels; got 3 kernels, x.shape=(1, 2, 5), "
-         "weight.shape=(3, 1, 3)."),
-        ((1, 0, 5), (2, 1, 3), "each of the 0 channels of x needs as many kernels; got 2 kernels"),
-        ((2, 2, 5, 5), (2, 1, 3), "with 2 + 1 = 3 axes for kernels of 1 axis; got x.shape=(2, 2"),
-        ((2, 5), (2, 1, 3), "kernels of 1 axis; got x.shape=(2, 5). Add the batch axis: x[None]."),
+         "NAME must have as many kernels for each of the 2 channels of x, but 3 = 1 * 2 + 1; got "
+         "x.shape=(1, 2, 5), NAME.shape=(3, 1, 3)."),
+        ((1, 0, 5), (2, 1, 3), "x must have one channel at least; got x.shape=(1, 0, 5), NAME.sha"),
+        ((2, 2, 5, 5), (2, 1, 3),
+         "x must be (B, C, *spatial), batched, with 2 + 1 = 3 axes for kernels of 1 axis; got "
+         "x.shape=(2, 2, 5, 5). Give the kernels as many: NAME[:, :, None]."),
+        ((2, 5), (2, 1, 3),
+         "x must be (B, C, *spatial), batched, with 2 + 1 = 3 axes for kernels of 1 axis; got "
+         "x.shape=(2, 5). Add the batch axis: x[None]."),
     ],
 )  # fmt: skip
 def test_depthwise_refuses_with_the_numbers(xp, x, weight, words):
     x, weight = xp.asarray(whole(*x)), xp.asarray(whole(*weight))
-    refuses(cl.depthwise_conv, ValueError, words, x, weight)
+    said = f"depthwise_conv: {words.replace('NAME', 'weight')}"
+    refuses(cl.depthwise_conv, ValueError, said, x, weight)
     point = xp.asarray(whole(1, 1, 1))
-    refuses(cl.separable_conv, ValueError, words, x, weight, point)
+    said = f"separable_conv: {words.replace('NAME', 'depthwise')}"
+    refuses(cl.separable_conv, ValueError, said, x, weight, point)
 
 
 def test_no_kernels_are_refused():
@@ -298,13 +308,45 @@ def test_no_kernels_are_refused():
 @pytest.mark.parametrize(
     ("x", "weight", "words"),
     [
-        ((1, 2, 5), (3, 2, 2), "(K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2, 2)."),
-        ((1, 2, 5), (3, 2), "(K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2)."),
-        ((1, 2, 5), (3, 4, 1), "x has 2 channels, but weight and groups expect 1 * 4 = 4; got"),
+        ((1, 2, 5), (3, 2, 2),
+         "weight must be (K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2, 2). For "
+         "larger kernels, use conv."),
+        ((1, 2, 5), (3, 2), "got weight.shape=(3, 2). Kernels of one cell are weight[..., None]."),
+        ((1, 2, 5), (3, 4, 1),
+         "x has 2 channels, but weight reads 4, its second axis; got x.shape=(1, 2, 5), "
+         "weight.shape=(3, 4, 1)."),
+        ((2, 5), (3, 2, 1), "got x.shape=(2, 5). Add the batch axis: x[None]."),
     ],
-)
+)  # fmt: skip
 def test_pointwise_refuses_with_the_numbers(xp, x, weight, words):
     refuses(cl.pointwise_conv, ValueError, words, xp.asarray(whole(*x)), xp.asarray(whole(*weight)))
+
+
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        ((3, 2, 2),
+         "pointwise must be (K, C, 1, ...), kernels of one cell; got pointwise.shape=(3, 2, 2). "
+         "For larger kernels, use conv."),
+        ((0, 2, 1), "with one kernel axis at least and no axis empty; got pointwise.shape=(0, 2,"),
+        ((3, 4, 1),
+         "depthwise gives 2 channels, but pointwise reads 4, its second axis; got "
+         "depthwise.shape=(2, 1, 3), pointwise.shape=(3, 4, 1)."),
+        ((3, 2, 1, 1),
+         "depthwise and pointwise must have as many kernel axes as each other; got depthwise.shape="
+         "(2, 1, 3), pointwise.shape=(3, 2, 1, 1). Use pointwise.reshape(3, 2, 1)."),
+    ],
+)  # fmt: skip
+def test_separable_refuses_in_its_own_words(xp, monkeypatch, point, words):
+    """And before the first half is computed."""
+    x, depth, point = (xp.asarray(whole(*shape)) for shape in ((1, 2, 5), (2, 1, 3), point))
+    monkeypatch.setattr("convlib.groups.compute", None)
+    refuses(cl.separable_conv, ValueError, words, x, depth, point)
+    good = xp.asarray(whole(3, 2, 1))
+    words = "separable_conv: bias must have one value for each of the 3 kernels, shape (3,); got"
+    refuses(cl.separable_conv, ValueError, words, x, depth, good, good[0, :, 0])
+    words = "separable_conv: stride must be an int; got stride=1.5."
+    refuses(cl.separable_conv, TypeError, words, x, depth, good, stride=1.5)
 
 
 @pytest.mark.parametrize("name", ["channel_shuffle", "channel_unshuffle"])

@@ -435,7 +435,7 @@ REFUSED = [
     ((3,), (1, 1, 2), {}, ValueError,
      "with 2 + 1 = 3 axes for kernels of 1 axis; got x.shape=(3,). Add 2 axes in front: x[None, "),
     ((1, 3), (1, 1, 2), {}, ValueError, "got x.shape=(1, 3). Add the batch axis: x[None]."),
-    ((1, 1, 0), (1, 1, 2), {}, ValueError, "the size of x must be at least 1; got"),
+    ((1, 1, 0), (1, 1, 2), {}, ValueError, "every spatial size of x must be at least 1; got x.sha"),
     ((1, 1, 3), (1, 1, 2), {"stride": 0}, ValueError, "stride must be at least 1; got stride=0."),
     ((1, 1, 3), (1, 1, 2), {"stride": 1.5}, TypeError, "stride must be an int; got stride=1.5."),
     ((1, 1, 3), (1, 1, 2), {"dilation": 0}, ValueError, "dilation must be at least 1; got"),
@@ -583,7 +583,7 @@ def test_the_matrix_refuses_with_the_numbers(xp, shape, size, options, error, wo
     [
         ((2, 2), 1, ValueError, "with 3 axes at least; got x.shape=(2, 2). Add the batch axis: x["),
         ((1, 2, 2), (1, 1), ValueError, "2 + 2 = 4 axes for stride=(1, 1); got x.shape=(1, 2, 2)."),
-        ((1, 1, 0), 1, ValueError, "the size of x must be at least 1; got"),
+        ((1, 1, 0), 1, ValueError, "every spatial size of x must be at least 1; got x.shape=(1,"),
         ((1, 1, 2), 0, ValueError, "stride must be at least 1; got stride=0."),
         ((1, 1, 2), 1.5, TypeError, "stride must be an int; got stride=1.5."),
         ((1, 1, 2, 2), (1, 2, 3, 4), ValueError, "got 4: stride=(1, 2, 3, 4)."),

@@ -283,16 +283,17 @@ def test_autograd_of_each_shuffle_is_the_other(torch):
     ("name", "shape", "factor", "error", "words"),
     [
         ("pixel_shuffle", (1, 6, 2, 2), 2, ValueError,
-         "the channels must be a multiple of 2**2 = 4, one for each cell of a block; got 6, "
-         "x.shape=(1, 6, 2, 2)."),
-        ("pixel_shuffle", (1, 6, 2), 4, ValueError, "a multiple of 4**1 = 4, one for each cell"),
+         "the channels of x must be a multiple of upscale_factor**2 = 2**2 = 4, one for each cell "
+         "of a block, but 6 = 1 * 4 + 2; got x.shape=(1, 6, 2, 2)."),
+        ("pixel_shuffle", (1, 6, 2), 4, ValueError, "upscale_factor**1 = 4**1 = 4, one for each"),
         ("pixel_unshuffle", (1, 1, 4, 6), 4, ValueError,
-         "the factor must divide every spatial size; got 4 for (4, 6)."),
+         "downscale_factor must divide every spatial size of x; got downscale_factor=4, "
+         "x.shape=(1, 1, 4, 6)."),
         *((name, *rest) for name in ("pixel_shuffle", "pixel_unshuffle") for rest in (
             ((4, 4), 2, ValueError, "3 axes at least; got x.shape=(4, 4). Add the batch axis: x["),
-            ((1, 4, 4), 0, ValueError, "the factor must be at least 1; got"),
-            ((1, 4, 4), 2.0, TypeError, "the factor must be an int; got"),
-            ((1, 4, 4), True, TypeError, "the factor must be an int; got"),
+            ((1, 4, 4), 0, ValueError, "scale_factor must be at least 1; got"),
+            ((1, 4, 4), 2.0, TypeError, "scale_factor must be an int; got"),
+            ((1, 4, 4), True, TypeError, "scale_factor must be an int; got"),
         )),
     ],
 )  # fmt: skip

@@ -86,7 +86,12 @@ CASES = {
     "Groups": [
         ("cl.depthwise_conv(x, weight)", V),
         ("cl.depthwise_conv(x, weight[:, :1])", V),
+        ("cl.depthwise_conv(x[:, :0], weight[:, :1])", V),
         ("cl.pointwise_conv(x, weight)", V),
+        ("cl.pointwise_conv(x, weight[:, :3, :1, :1])", V),
+        ("cl.separable_conv(x, weight, weight[..., :1, :1])", V),
+        ("cl.separable_conv(x, weight[:4, :1], weight[:, :3, :1, :1])", V),
+        ("cl.separable_conv(x, weight[:4, :1], weight[..., :1, 0])", V),
         ("cl.channel_shuffle(x, 3)", V),
         ('cl.channel_reach(4, "conv")', T),
         ('cl.channel_reach(4, [("dense", 4)])', V),
