@@ -224,9 +224,16 @@ def as_number(where: str, name: str, value: object) -> float:
         ) from None
 
 
-def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
-    """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
+def per_axis(
+    where: str, name: str, value: IntOrInts, rank: int, least: int, *, alike: bool = False
+) -> Ints:
+    """One int per axis: an int is repeated, a tuple or list must have `rank` ints.
+
+    With `alike` it may also have one, which is repeated: for the options of a window, as in torch.
+    """
     values: list[Any] = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if alike and len(values) == 1:
+        values *= rank
     if len(values) == rank > 0 and all(
         type(v) is int and least <= v <= sys.maxsize for v in values
     ):
@@ -241,6 +248,13 @@ def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> 
         raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
     check_index(where, name, ints)
     return ints
+
+
+def one_int(where: str, name: str, value: int, least: int) -> int:
+    """An option that is one int, whatever the axes: in a tuple it is refused, as in torch."""
+    if isinstance(value, (tuple, list)):
+        raise TypeError(f"{where}: {name} must be an int; got {name}={value!r}.")
+    return per_axis(where, name, value, 1, least)[0]
 
 
 def check_index(where: str, name: str, ints: Ints) -> None:

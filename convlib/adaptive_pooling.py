@@ -317,8 +317,8 @@ def max_unpool(
     x: Array,
     indices: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     output_size: Sequence[int] | None = None,
 ) -> Array:
@@ -372,8 +372,8 @@ def max_unpool_backward(
     x: Array,
     indices: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     output_size: Sequence[int] | None = None,
 ) -> Array:
@@ -570,7 +570,7 @@ def _unpooled_size(
 ) -> Ints:
     rank = len(size)
     steps = kernel_size if stride is None else stride
-    window = make_window(where, kernel_size, steps, padding, 1, rank)
+    window = make_window(where, kernel_size, steps, padding, 1, rank, alike=False)
     default = tuple(
         (n - 1) * s - sum(pair) + kernel
         for n, s, pair, kernel in zip(

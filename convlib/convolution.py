@@ -20,7 +20,7 @@ from ._checks import (
     check_real,
     check_size,
     ieee,
-    per_axis,
+    one_int,
 )
 from ._work import narrow
 from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
@@ -91,7 +91,7 @@ def conv(
     weight : array (K, C/groups, *kernel)
     bias : array (K,), optional
     stride, dilation : int or one int per axis
-        Default 1.
+        Default 1. Of `stride`, `dilation` and `padding`, a tuple of one holds for all axes.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
         Cells added on each side; default 0. "same" keeps the size and needs stride 1.
     groups : int
@@ -348,8 +348,8 @@ def _check_geometry(
     """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
     rank, (batch, channels), size = len(weight_shape) - 2, shape[:2], shape[2:]
     window = make_window(where, weight_shape[2:], stride, padding, dilation, rank, padding_mode)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
-    (budget,) = per_axis(where, "budget", budget, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
+    budget = one_int(where, "budget", budget, least=1)
     check_channels(where, shape, weight_shape, groups)
     check_fits(where, window, size)
     check_padding(where, window, size)

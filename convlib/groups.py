@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, check_arrays, check_batched, check_memory, per_axis
+from ._checks import IntOrInts, check_arrays, check_batched, check_memory, one_int
 from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
 from .geometry import Padding
 from .methods.im2col import COLUMN_BUDGET
@@ -298,7 +298,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
 def _check_shuffle(where: str, x: Array, groups: int) -> int:
     check_arrays(where, x=x)
     check_batched(where, x)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
     channels = x.shape[1]
     if channels % groups:
         raise ValueError(
@@ -351,7 +351,7 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     np.True_
     """
     where = "channel_reach"
-    (channels,) = per_axis(where, "channels", channels, 1, least=1)
+    channels = one_int(where, "channels", channels, least=1)
     if not isinstance(layers, (tuple, list)):
         raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
     check_memory(where, np.zeros((), bool), the_answer=(channels, channels))
@@ -365,7 +365,7 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
     """The boolean matrix of one layer, from its input channels to its output channels."""
     match layer:
         case ("conv", kernels, groups):
-            (kernels,) = per_axis(where, "kernels", kernels, 1, least=1)
+            kernels = one_int(where, "kernels", kernels, least=1)
             outputs = kernels
         case ("shuffle", groups):
             outputs = channels
@@ -374,7 +374,7 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
                 f'{where}: a layer is ("conv", kernels, groups) or ("shuffle", groups); '
                 f"got {layer!r}."
             )
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
     if channels % groups or outputs % groups:
         raise ValueError(
             f"{where}: groups must divide the channels of the layer, {channels} in and {outputs} "

@@ -167,7 +167,9 @@ def im2col(
     check_arrays(where, x=x)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     check_spatial(where, x, kernel_size=kernel_size, **options)
-    window = make_window(where, kernel_size, stride, padding, dilation, x.ndim - 2)
+    window = make_window(
+        where, kernel_size, stride, padding, dilation, rank=x.ndim - 2, alike=False
+    )
     size = check_size(where, x)
     check_fits(where, window, size)
     out = window.output_size(size)
@@ -239,7 +241,7 @@ def col2im(
     check_arrays(where, cols=cols)
     rank = len(output_size) if isinstance(output_size, (tuple, list)) else 1
     size = per_axis(where, "output_size", output_size, rank, least=1)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank, alike=False)
     check_fits(where, window, size)
     _check_cols(where, cols)
     batch, rows, length = cols.shape

@@ -35,7 +35,7 @@ from ._checks import (
     check_memory,
     check_spatial,
     ieee,
-    per_axis,
+    one_int,
 )
 from ._windows import add_unpadded, pad, scatter, windows
 from .geometry import Padding, Pairs, Window, check_fits, make_window
@@ -44,8 +44,8 @@ from .geometry import Padding, Pairs, Window, check_fits, make_window
 def max_pool(
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -64,11 +64,12 @@ def max_pool(
         Real numbers, integers too.
     kernel_size : int or one int per axis
     stride : int or one int per axis
-        Default: `kernel_size`, windows side by side.
+        Default, for None or (): `kernel_size`, windows side by side.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
         As numbers, at most half of `kernel_size`, as in torch. As pairs or a word, anything that
         leaves every window a cell of `x`. Default 0.
     dilation : int or one int per axis
+        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
     ceil_mode : bool
         Round the size up: a last window that starts in `x` or its left padding may hang over.
     return_indices : bool
@@ -116,8 +117,8 @@ def max_pool_backward(
     grad_output: Array,
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -163,8 +164,8 @@ def max_pool_backward(
 def avg_pool(
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -229,8 +230,8 @@ def avg_pool_backward(
     grad_output: Array,
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -282,8 +283,8 @@ def lp_pool(
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -342,8 +343,8 @@ def lp_pool_backward(
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -663,7 +664,8 @@ def _check_window(
     sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
     check_input(where, x, dtypes, **sizes, dilation=dilation)
     check_flags(where, ceil_mode=ceil_mode)
-    steps = kernel_size if stride is None else stride
+    empty = isinstance(stride, (tuple, list)) and not stride
+    steps = kernel_size if stride is None or empty else stride
     size = tuple(x.shape[2:])
     window = make_window(where, kernel_size, steps, padding, dilation, len(size))
     most = tuple(kernel // 2 for kernel in window.kernel_size) if _is_torchs(padding) else None
@@ -693,7 +695,7 @@ def _check_override(where: str, value: object) -> int | None:
             f"{where}: divisor_override must not be 0; got divisor_override=0. "
             f"None counts the cells."
         )
-    return per_axis(where, "divisor_override", int(value), 1, least=-sys.maxsize)[0]
+    return one_int(where, "divisor_override", int(value), least=-sys.maxsize)
 
 
 def _is_torchs(padding: Padding) -> bool:

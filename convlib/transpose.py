@@ -19,6 +19,7 @@ from ._checks import (
     check_size,
     check_spatial,
     ieee,
+    one_int,
     per_axis,
 )
 from ._windows import pad, step
@@ -68,7 +69,7 @@ def conv_transpose(
     groups : int
         Divides both C and K; default 1.
     dilation : int or one int per axis
-        Default 1.
+        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
     method : "auto", "scatter", "zero_insertion", "matrix" or "native"
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed
@@ -206,8 +207,8 @@ def _check_layer(
     check_arrays(where, x=x, weight=weight)
     check_weight(where, weight, "(C, K/groups, *kernel)")
     check_rank(where, x, weight)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
-    (budget,) = per_axis(where, "budget", budget, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
+    budget = one_int(where, "budget", budget, least=1)
     channels = x.shape[1]
     got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
     if channels != weight.shape[0]:
@@ -361,7 +362,7 @@ def conv_matrix(
     where = "conv_matrix"
     check_arrays(where, weight=weight)
     check_weight(where, weight, "(K, C/groups, *kernel)")
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
     if weight.shape[0] % groups:
         raise ValueError(
             f"{where}: groups must divide the {weight.shape[0]} kernels of weight; got "
@@ -410,7 +411,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     check_arrays(where, x=x)
     check_spatial(where, x, stride=stride)
     size = check_size(where, x)
-    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
+    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
     return _spread(x, steps)
@@ -467,7 +468,7 @@ def overlap_count(
     where = "overlap_count"
     rank = len(input_size) if isinstance(input_size, (tuple, list)) else 1
     size = per_axis(where, "input_size", input_size, rank, least=1)
-    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
+    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1, alike=True)
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
     check_memory(where, np.zeros((), int), the_output=out)
     options = zip(size, window.stride, kernel, window.dilation, window.padding, out, strict=True)

@@ -20,6 +20,7 @@ from ._checks import (
     check_size,
     check_spatial,
     ieee,
+    one_int,
     per_axis,
 )
 
@@ -126,8 +127,8 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
 @ieee
 def resize(
     x: Array,
-    *,
     size: IntOrInts | None = None,
+    *,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
 ) -> Array:
@@ -171,9 +172,9 @@ def resize(
     Examples
     --------
     >>> x = np.array([[[0., 10.]]])
-    >>> resize(x, size=4)
+    >>> resize(x, 4)
     array([[[ 0.,  0., 10., 10.]]])
-    >>> resize(x, size=4, mode="linear")
+    >>> resize(x, 4, mode="linear")
     array([[[ 0. ,  2.5,  7.5, 10. ]]])
     """
     where = "resize"
@@ -189,8 +190,8 @@ def resize(
 def resize_backward(
     grad_output: Array,
     x: Array,
-    *,
     size: IntOrInts | None = None,
+    *,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
 ) -> Array:
@@ -220,7 +221,7 @@ def resize_backward(
 
     Examples
     --------
-    >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), size=4)
+    >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), 4)
     array([[[3., 7.]]])
     """
     where = "resize_backward"
@@ -349,5 +350,4 @@ def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> No
 def _check_factor(where: str, x: Array, name: str, factor: int) -> tuple[int, int]:
     check_arrays(where, x=x)
     check_batched(where, x)
-    (r,) = per_axis(where, name, factor, 1, least=1)
-    return r, x.ndim - 2
+    return one_int(where, name, factor, least=1), x.ndim - 2

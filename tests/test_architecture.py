@@ -73,23 +73,23 @@ SIGNATURES = {
     "depthwise_conv": "(x, weight, bias=None, *, stride=1, padding=0, dilation=1)",
     "pointwise_conv": "(x, weight, bias=None)",
     "separable_conv": "(x, depthwise, pointwise, bias=None, *, stride=1, padding=0, dilation=1)",
-    "resize": "(x, *, size=None, scale_factor=None, mode='nearest')",
+    "resize": "(x, size=None, *, scale_factor=None, mode='nearest')",
     "max_pool": (
-        "(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False, "
+        "(x, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False, "
         "return_indices=False)"
     ),
     "avg_pool": (
-        "(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False, "
+        "(x, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False, "
         "count_include_pad=True, divisor_override=None)"
     ),
     "lp_pool": (
-        "(x, norm_type, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False)"
+        "(x, norm_type, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False)"
     ),
     "global_avg_pool": "(x)",
     "global_max_pool": "(x)",
     "adaptive_avg_pool": "(x, output_size)",
     "adaptive_max_pool": "(x, output_size, *, return_indices=False)",
-    "max_unpool": "(x, indices, kernel_size, *, stride=None, padding=0, output_size=None)",
+    "max_unpool": "(x, indices, kernel_size, stride=None, *, padding=0, output_size=None)",
     "pixel_shuffle": "(x, upscale_factor)",
     "channel_shuffle": "(x, groups)",
     "zero_insert": "(x, stride)",

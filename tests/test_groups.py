@@ -417,6 +417,13 @@ def test_an_empty_batch(xp):
     assert xp.call(cl.separable_conv, x, whole(8, 1, 2), whole(5, 8, 1)).shape == (0, 5, 2)
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 0), (2, 4, 3, 0), (1, 0, 3), (0, 0, 0, 2)])
+def test_empty_images_and_no_channels(xp, torch, shape):
+    theirs = torch.nn.functional.channel_shuffle(torch.zeros(shape), 2)
+    for function in (cl.channel_shuffle, cl.channel_unshuffle):
+        assert xp.call(function, np.zeros(shape), groups=2).shape == shape == tuple(theirs.shape)
+
+
 def test_any_layout_in_memory():
     x, weight = whole(2, 4, 5, 3), whole(4, 1, 2, 2)
     for view in (x[::-1, ::-1], np.asfortranarray(x), x.transpose(0, 1, 3, 2), x[:, :, ::2]):

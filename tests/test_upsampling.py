@@ -363,12 +363,12 @@ def test_arrays_are_of_one_kind_and_hold_numbers(torch):
         cl.resize_backward(x.astype("float32"), x, size=4)
 
 
-def test_options_are_given_by_name():
+def test_options_but_the_size_are_given_by_name():
     x = np.ones((1, 1, 3))
     with pytest.raises(TypeError, match="positional"):
-        cl.resize(x, 2)
+        cl.resize(x, 3, None)
     with pytest.raises(TypeError, match="positional"):
-        cl.resize_backward(x, x, 2)
+        cl.resize_backward(x, x, 3, None)
 
 
 @pytest.mark.parametrize("name", ["float16", "float32", "int8", "uint8", "int64", "complex64"])
@@ -429,6 +429,20 @@ def test_an_empty_batch(xp, mode):
     assert xp.call(cl.resize_backward, y, x, size=(5, 6), mode=mode).shape == x.shape
     assert xp.call(cl.pixel_shuffle, x, upscale_factor=2).shape == (0, 1, 6, 4)
     assert xp.call(cl.pixel_unshuffle, y[:, :, :4], downscale_factor=2).shape == (0, 16, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 4, 0), (1, 4, 0, 3), (0, 4, 2, 0), (1, 0, 2, 2), (2, 8, 3, 0, 2)]
+)
+def test_empty_images(xp, torch, shape):
+    """Nothing is rearranged to nothing; torch's shapes, where it has that many axes."""
+    y = xp.call(cl.pixel_shuffle, np.zeros(shape), upscale_factor=2)
+    rank = len(shape) - 2
+    assert y.shape == (shape[0], shape[1] // 2**rank, *(2 * n for n in shape[2:]))
+    if rank == 2:
+        theirs = torch.nn.functional.pixel_shuffle(torch.zeros(shape), 2)
+        assert y.shape == tuple(theirs.shape)
+    assert xp.call(cl.pixel_unshuffle, y, downscale_factor=2).shape == shape
 
 
 def test_results_are_new_memory():

@@ -70,6 +70,7 @@ CASES = {
         ("cl.conv(x, weight[:0])", V),
         ("cl.conv(x, weight, groups=2)", V),
         ("cl.conv(x, weight[:, :2], groups=2.0)", T),
+        ("cl.conv(x, weight[:, :2], groups=(2,))", T),
         ("cl.conv(x, weight[:5, :2], groups=2)", V),
         ("cl.conv(x, weight, np.zeros(4))", V),
         ("cl.conv_backward(x, x, weight)", V),
@@ -122,6 +123,7 @@ CASES = {
         ("cl.relu_backward(x, x[:1])", V),
         ("cl.celu(x, alpha=0)", V),
         ("cl.prelu(x, np.zeros(3))", V),
+        ("cl.prelu(x[0, 0, 0], np.zeros(5))", V),
     ],
     "Pooling": [
         ("cl.max_pool(x[:, :0], 2)", V),

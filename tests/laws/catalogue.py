@@ -242,8 +242,9 @@ def elements(draw, **options):
 
 @st.composite
 def learned(draw):
-    shape = (draw(st.integers(0, 3)), draw(st.integers(1, 3)), *draw(st.sampled_from([(), (3,)])))
-    return [whole(*shape) / 4, whole(draw(st.sampled_from([1, shape[1]])), seed=2) / 4], {}
+    shape = draw(st.lists(st.integers(0, 3), max_size=3))
+    slopes = draw(st.sampled_from([(), (1,), *(tuple(shape[1:2]),) * (len(shape) > 1)]))
+    return [np.asarray(whole(*a, seed=2) / 4) for a in (shape, slopes)], {}
 
 
 def activation(name, **options):
