@@ -3,6 +3,7 @@
 Axes, everywhere::
 
     x       (B, C, *spatial)          batch, channels, then (W,), (H, W) or (D, H, W)
+                                      always with the batch: an image alone is x[None]
     weight  (K, C/groups, *kernel)    K kernels
     bias    (K,)
     y       (B, K, *out)

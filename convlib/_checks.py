@@ -122,14 +122,51 @@ def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
             )
 
 
-def as_batch(where: str, name: str, x: Array, rank: int) -> tuple[Array, bool]:
-    """`x` with a batch axis, and whether it came with one."""
-    if x.ndim not in (rank + 1, rank + 2):
+def check_batched(where: str, x: Array, rank: int = 1, reason: str = "", more: str = "") -> None:
+    """Raise unless `x` is a batch, (B, C, *spatial), with `rank` spatial axes at least.
+
+    `reason` is what asks for so many, and `more` another way to mend it.
+    """
+    missing = rank + 2 - x.ndim
+    if missing > 0:
+        axes = f"2 + {rank} = {rank + 2} axes for {reason}" if reason else "3 axes at least"
+        what = "the batch axis" if missing == 1 else f"{missing} axes in front"
         raise ValueError(
-            f"{where}: {name} must have {rank + 2} axes (batch, channels, {rank} spatial) or "
-            f"{rank + 1} (no batch); got {name}.shape={tuple(x.shape)}."
+            f"{where}: x must be (B, C, *spatial), batched, with {axes}; got "
+            f"x.shape={tuple(x.shape)}. Add {what}: x[{', '.join(['None'] * missing)}].{more}"
         )
-    return (x, True) if x.ndim == rank + 2 else (x[None], False)
+
+
+def check_spatial(where: str, x: Array, **options: object) -> None:
+    """Raise unless `x` is a batch, also where an option tells: it has a value too many for `x`."""
+    axes = x.ndim - 2
+    for name, value in options.items():
+        given = len(value) if isinstance(value, (tuple, list)) else 0
+        if given and (given == axes + 1 or given > axes < 1):
+            more = f" Or give {name} {axes} value{'s' * (axes > 1)}." if axes > 0 else ""
+            check_batched(where, x, given, f"{name}={value!r}", more)
+    check_batched(where, x)
+
+
+def check_size(where: str, x: Array) -> Ints:
+    """The spatial size of `x`; raise where it is empty along an axis."""
+    size = tuple(x.shape[2:])
+    if min(size) < 1:
+        raise ValueError(
+            f"{where}: every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}."
+        )
+    return size
+
+
+def check_grad(where: str, grad_output: Array, shape: Ints) -> None:
+    """Raise unless `grad_output` has the shape of the output, its batch axis too."""
+    got = tuple(grad_output.shape)
+    if got != shape:
+        batch = " Add the batch axis: grad_output[None]." if (1, *got) == shape else ""
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the output, {shape}; "
+            f"got grad_output.shape={got}.{batch}"
+        )
 
 
 def _type_name(x: object) -> str:
@@ -187,9 +224,16 @@ def as_number(where: str, name: str, value: object) -> float:
         ) from None
 
 
-def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> Ints:
-    """One int per axis: an int is repeated, a tuple or list must have `rank` ints."""
+def per_axis(
+    where: str, name: str, value: IntOrInts, rank: int, least: int, *, alike: bool = False
+) -> Ints:
+    """One int per axis: an int is repeated, a tuple or list must have `rank` ints.
+
+    With `alike` it may also have one, which is repeated: for the options of a window, as in torch.
+    """
     values: list[Any] = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if alike and len(values) == 1:
+        values *= rank
     if len(values) == rank > 0 and all(
         type(v) is int and least <= v <= sys.maxsize for v in values
     ):
@@ -204,6 +248,13 @@ def per_axis(where: str, name: str, value: IntOrInts, rank: int, least: int) -> 
         raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
     check_index(where, name, ints)
     return ints
+
+
+def one_int(where: str, name: str, value: int, least: int) -> int:
+    """An option that is one int, whatever the axes: in a tuple it is refused, as in torch."""
+    if isinstance(value, (tuple, list)):
+        raise TypeError(f"{where}: {name} must be an int; got {name}={value!r}.")
+    return per_axis(where, name, value, 1, least)[0]
 
 
 def check_index(where: str, name: str, ints: Ints) -> None:

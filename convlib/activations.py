@@ -559,12 +559,12 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
 
 
 @_documented_backward
-def leaky_relu_backward(grad_output: Array, x: Array, *, negative_slope: float = 0.01) -> Array:
+def leaky_relu_backward(grad_output: Array, x: Array, negative_slope: float = 0.01) -> Array:
     """Gradient of `leaky_relu`: `grad_output`, times `negative_slope` where not ``x > 0``.
 
     So the slope at 0 (and at NaN) is `negative_slope`, as in torch.
 
-    >>> leaky_relu_backward(np.ones(3), np.array([-2., 0., 3.]), negative_slope=0.25)
+    >>> leaky_relu_backward(np.ones(3), np.array([-2., 0., 3.]), 0.25)
     array([0.25, 0.25, 1.  ])
     """
     where = "leaky_relu_backward"
@@ -582,8 +582,9 @@ def prelu(x: Array, weight: Array) -> Array:
     ----------
     x : array (B, C, *spatial)
         Floating-point numbers. Of any shape if `weight` has one value.
-    weight : array (1,) or (C,)
-        One slope for all, or one for each channel (axis 1); 0.25 is the usual start.
+    weight : array (), (1,) or (C,)
+        One slope for all, or one for each channel: axis 1, which `x` of one axis has not. 0.25 is
+        the usual start.
 
     Returns
     -------
@@ -664,16 +665,17 @@ def _prelu_slopes(where: str, x: Array, weight: Array, *grads: Array) -> tuple[A
     """The dtype to compute in, and `weight` laid along axis 1 of `x`; 0-d if it is one value."""
     check_arrays(where, x=x, weight=weight)
     _check(where, x, *grads)
-    channels = x.shape[1] if x.ndim > 1 else 1
-    if tuple(weight.shape) not in ((1,), (channels,)):
+    given, channels, dtype = tuple(weight.shape), tuple(x.shape[1:2]), accumulator(x)
+    if given in ((), (1,)):
+        return dtype, cast(weight, dtype).reshape(())
+    if given != channels:
+        each = f"shape {channels}" if channels else "which x has not"
+        repair = " Add the batch axis: x[None]." if given == tuple(x.shape[:1]) else ""
         raise ValueError(
-            f"{where}: weight must have one value, shape (1,), or one for each channel of axis 1, "
-            f"shape ({channels},); got weight.shape={tuple(weight.shape)}, "
-            f"x.shape={tuple(x.shape)}."
+            f"{where}: weight must have one value, shape () or (1,), or one for each channel of "
+            f"axis 1, {each}; got weight.shape={given}, x.shape={tuple(x.shape)}.{repair}"
         )
-    dtype = accumulator(x)
-    shape = () if tuple(weight.shape) == (1,) else (channels, *(1,) * (x.ndim - 2))
-    return dtype, cast(weight, dtype).reshape(shape)
+    return dtype, cast(weight, dtype).reshape(*channels, *(1,) * (x.ndim - 2))
 
 
 @_documented
@@ -839,7 +841,7 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
 
 @_documented_backward
 def softplus_backward(
-    grad_output: Array, x: Array, *, beta: float = 1.0, threshold: float = 20.0
+    grad_output: Array, x: Array, beta: float = 1.0, threshold: float = 20.0
 ) -> Array:
     """Gradient of `softplus`: `grad_output` times ``sigmoid(beta * x)``.
 
@@ -910,7 +912,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 @_documented_backward
-def elu_backward(grad_output: Array, x: Array, *, alpha: float = 1.0) -> Array:
+def elu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     """Gradient of `elu`: `grad_output`, times ``alpha * exp(x)`` where ``x <= 0``.
 
     So the slope at 0 is `alpha`; at NaN it is 1, as in torch.
@@ -979,12 +981,12 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
 
 
 @_documented_backward
-def celu_backward(grad_output: Array, x: Array, *, alpha: float = 1.0) -> Array:
+def celu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     """Gradient of `celu`: `grad_output`, times ``exp(x / alpha)`` where ``x <= 0``.
 
     The slope at 0 is 1 from both sides.
 
-    >>> celu_backward(np.ones(3), np.array([-1., 0., 3.]), alpha=2.0).round(4)
+    >>> celu_backward(np.ones(3), np.array([-1., 0., 3.]), 2.0).round(4)
     array([0.6065, 1.    , 1.    ])
     """
     alpha = _number("celu_backward", "alpha", alpha, divides=True)
@@ -1056,7 +1058,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 @_documented_backward
-def gelu_backward(grad_output: Array, x: Array, *, approximate: str = "none") -> Array:
+def gelu_backward(grad_output: Array, x: Array, approximate: str = "none") -> Array:
     """Gradient of `gelu`: `grad_output` times ``Phi(x) + x*phi(x)``, where ``phi = Phi'``.
 
     With "tanh", the slope of that formula itself. At infinity we give the limits 0 and 1, where

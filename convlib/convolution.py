@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace
+from ._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
 from ._checks import (
     IntOrInts,
-    as_batch,
     check_arrays,
+    check_batched,
     check_choice,
+    check_grad,
     check_memory,
     check_real,
+    check_size,
     ieee,
-    per_axis,
+    one_int,
 )
+from ._windows import add_unpadded, step
 from ._work import narrow
 from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
 from .methods import direct, fft, im2col, native, rows, taps, winograd
@@ -34,6 +38,7 @@ METHODS = {
     "fft": fft.forward,
     "native": native.forward,
 }
+CHECKS = {"winograd": winograd.check, "fft": fft.check, "native": native.check}
 
 
 def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
@@ -82,12 +87,13 @@ def conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
         One spatial axis for signals, two for images, three for volumes: as many as `weight` has.
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (K, C/groups, *kernel)
     bias : array (K,), optional
     stride, dilation : int or one int per axis
-        Default 1.
+        Default 1. Of `stride`, `dilation` and `padding`, a tuple of one holds for all axes.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
         Cells added on each side; default 0. "same" keeps the size and needs stride 1.
     groups : int
@@ -113,7 +119,7 @@ def conv(
     Returns
     -------
     array (B, K, *out)
-        Without B for unbatched `x`; library, device and dtype of `x`;
+        Library, device and dtype of `x`;
         ``out = (H + 2*padding - dilation*(N - 1) - 1) // stride + 1`` for each axis.
 
     Raises
@@ -144,9 +150,9 @@ def conv(
     --------
     >>> conv(np.array([[[0., 0., 1., 1.]]]), np.array([[[-1., 1.]]]))
     array([[[0., 1., 0.]]])
-    >>> conv(np.arange(9).reshape(1, 3, 3), np.arange(4).reshape(1, 1, 2, 2))
-    array([[[19, 25],
-            [37, 43]]])
+    >>> conv(np.arange(9).reshape(1, 1, 3, 3), np.arange(4).reshape(1, 1, 2, 2))
+    array([[[[19, 25],
+             [37, 43]]]])
     """
     return convolve(
         "conv",
@@ -163,7 +169,6 @@ def conv(
     )
 
 
-@ieee
 def convolve(
     where: str,
     x: Array,
@@ -179,17 +184,29 @@ def convolve(
     budget: int = COLUMN_BUDGET,
 ) -> Array:
     """`conv`, for the public function `where`: its errors are told in that name."""
-    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    options = (stride, padding, dilation, groups, padding_mode, budget)
+    layer = check_layer(where, x, weight, *options)
     if bias is not None:
         check_bias(where, x, bias, weight.shape[0])
-    check_choice(where, "method", method, ("auto", *METHODS))
+    check_method(where, method, x, layer.window)
+    if method == "fft":  # which computes them all, and skips
+        size, plain = tuple(x.shape[2:]), (1,) * (x.ndim - 2)
+        every = replace(layer.window, stride=plain).output_size(size)
+        check_memory(where, x, the_outputs_at_stride_1=(*layer.shape[:2], *every))
+    return compute(layer, x, weight, bias, method)
+
+
+@ieee
+def compute(
+    layer: Layer, x: Array, weight: Array, bias: Array | None = None, method: str = "auto"
+) -> Array:
+    """The convolution of what has been checked."""
     if method == "auto":
-        method = choose(layer.x, weight, layer.window, layer.groups)
-    y = METHODS[method](layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget)
+        method = choose(x, weight, layer.window, layer.groups)
+    y = METHODS[method](x, weight, layer.window, groups=layer.groups, budget=layer.budget)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
-    y = cast(y, x.dtype)
-    return y if layer.batched else y[0]
+    return cast(y, x.dtype)
 
 
 @ieee
@@ -203,7 +220,9 @@ def conv_backward(
     dilation: IntOrInts = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    method: str = "auto",
     budget: int = COLUMN_BUDGET,
+    needs: Sequence[bool] = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a convolution in its input, its kernels and its bias.
 
@@ -222,15 +241,25 @@ def conv_backward(
 
     Parameters
     ----------
-    grad_output : array (B, K, *out) or (K, *out)
+    grad_output : array (B, K, *out)
         Gradient in the output of ``conv(x, weight, ...)`` with the same options.
     x, weight, stride, padding, dilation, groups, padding_mode, budget
         As for `conv`.
+    method : "auto", "im2col", "rows", "taps", "winograd", "fft", "direct" or "native"
+        How `grad_x` is computed. "im2col" is the adjoint of that method of `conv`: products give
+        columns, which are added back. All others convolve with the turned kernels, where
+        ``stride - 1`` zeros stand between two neighbours of `grad_output`. "auto" does so at stride
+        1 and without padding of copies, by the method that `conv` would choose; else it is
+        "im2col". Whatever the method, `grad_weight` is a product with the columns of `x`, and
+        `grad_bias` a sum.
+    needs : three of True and False
+        Which of the gradients to compute; in place of the others stands None. Default: all. The
+        first layer of a network needs no `grad_x`.
 
     Returns
     -------
     grad_x, grad_weight, grad_bias : arrays
-        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype; None where not asked for.
 
     Raises
     ------
@@ -239,9 +268,9 @@ def conv_backward(
 
     Notes
     -----
-    Twice the multiply-adds of `conv`: each gradient is one product with the columns or their
-    adjoint, in tiles of `budget` bytes. At stride 1 the gradient in `x` is a convolution with the
-    turned kernels, by the method that `conv` would choose. Real dtypes only.
+    The multiply-adds of `conv` for `grad_weight` and, by "im2col" or at stride 1, as many for
+    `grad_x`, in tiles of `budget` bytes; with zeros in between, ``prod(stride)`` times as many.
+    Real dtypes only.
     Book: "Parameters and gradients".
 
     Examples
@@ -253,42 +282,128 @@ def conv_backward(
     array([[[-1.,  0.,  0.,  1.]]])
     >>> grad_weight, grad_bias
     (array([[[1., 2.]]]), array([3.]))
+    >>> conv_backward(grad, x, weight, needs=(False, True, False))
+    (None, array([[[1., 2.]]]), None)
     """
     where = "conv_backward"
-    layer = _check_layer(where, x, weight, stride, padding, dilation, groups, padding_mode, budget)
+    options = (stride, padding, dilation, groups, padding_mode, budget)
+    layer = check_layer(where, x, weight, *options)
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
-    _check_grad(where, grad_output, x, weight, layer)
-    grad = grad_output if layer.batched else grad_output[None]
-    shape = tuple(layer.x.shape)
-    grad_x = backward_input(
-        grad, weight, layer.window, shape, groups=layer.groups, budget=layer.budget
-    )
-    shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(
-        grad, layer.x, layer.window, shape, groups=layer.groups, budget=layer.budget
-    )
-    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
-    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
-    return tuple(cast(g, x.dtype) for g in grads)
+    check_grad(where, grad_output, layer.shape)
+    check_method(where, method, x, _turned(layer.window, tuple(x.shape), layer.shape))
+    if method not in ("auto", "im2col"):
+        check_zeros(where, "the_gradient_with_zeros", grad_output, layer.window, tuple(x.shape))
+    chosen = {"groups": layer.groups, "budget": layer.budget}
+
+    def grad_x() -> Array:
+        return backward_input(grad_output, weight, layer.window, tuple(x.shape), method, **chosen)
+
+    def grad_weight() -> Array:
+        shape = tuple(weight.shape)
+        return im2col.backward_weight(grad_output, x, layer.window, shape, **chosen)
+
+    return gradients(where, needs, grad_output, grad_x, grad_weight)
+
+
+def gradients(
+    where: str,
+    needs: Sequence[bool],
+    grad_output: Array,
+    grad_x: Callable[[], Array],
+    grad_weight: Callable[[], Array],
+) -> tuple[Array, Array, Array]:
+    """Those of the three gradients that are asked for, and None in place of the others."""
+    three = isinstance(needs, (tuple, list)) and len(needs) == 3
+    if not (three and all(isinstance(need, bool) for need in needs)):
+        raise TypeError(
+            f"{where}: needs must be three of True and False, for grad_x, grad_weight and "
+            f"grad_bias; got needs={needs!r}."
+        )
+
+    def grad_bias() -> Array:
+        wide = cast(grad_output, accumulator(grad_output))
+        return wide.sum(axis=(0, *range(2, wide.ndim)))
+
+    each = zip(needs, (grad_x, grad_weight, grad_bias), strict=True)
+    found = (cast(make(), grad_output.dtype) if need else None for need, make in each)
+    return tuple(found)  # type: ignore[return-value]
 
 
 def backward_input(
-    grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
+    grad: Array,
+    weight: Array,
+    window: Window,
+    x_shape: Ints,
+    method: str = "auto",
+    *,
+    groups: int,
+    budget: int,
 ) -> Array:
     """The gradient in the input: a convolution again, with turned kernels, where the stride is 1.
 
-    Then the fast methods serve it too. Other strides, and padding that copies cells, scatter.
+    Then the fast methods serve it too. Other strides, and padding that copies cells, scatter,
+    unless a method is named.
     """
     options = {"groups": groups, "budget": budget}
-    if math.prod(window.stride) != 1 or window.mode != "zeros":
+    plain = math.prod(window.stride) == 1 and window.mode == "zeros"
+    if method == "im2col" or (method == "auto" and not plain):
         return im2col.backward_input(grad, weight, window, x_shape, **options)
-    pairs = tuple(
-        (span - 1 - before, span - 1 - after)
-        for span, (before, after) in zip(window.span, window.padding, strict=True)
-    )
-    turned, back = turn(weight, groups), replace(window, padding=pairs)
-    return METHODS[choose(grad, turned, back, groups)](grad, turned, back, **options)
+    return by_turned_kernels(grad, weight, window, x_shape, method, **options)
+
+
+def by_turned_kernels(
+    grad: Array,
+    weight: Array,
+    window: Window,
+    x_shape: Ints,
+    method: str,
+    *,
+    groups: int,
+    budget: int,
+) -> Array:
+    """The gradient in the input as a convolution of stride 1: zeros between, and kernels turned.
+
+    Where padding copies cells, that is the gradient in the padded input, which is folded back.
+    """
+    back = _turned(window, x_shape, tuple(grad.shape))
+    turned = turn(weight, groups)
+    spread = insert_zeros(grad, window.stride) if math.prod(window.stride) > 1 else grad
+    method = choose(spread, turned, back, groups) if method == "auto" else method
+    y = METHODS[method](spread, turned, back, groups=groups, budget=budget)
+    if window.mode == "zeros":
+        return y
+    grad_x = new(x_shape, y)
+    add_unpadded(grad_x, y, window.padding, window.mode)
+    return grad_x
+
+
+def _turned(window: Window, x_shape: Ints, y_shape: Ints) -> Window:
+    """The window that turned kernels slide with, over outputs with zeros between."""
+    pairs = []
+    axes = zip(x_shape[2:], y_shape[2:], window.stride, window.span, window.padding, strict=True)
+    for n, o, s, span, (before, after) in axes:
+        if window.mode != "zeros":
+            n, before = n + before + after, 0
+        # The first output reads so many cells less than its kernel has; the last one, as is left.
+        pairs.append((span - 1 - before, n + before - (o - 1) * s - 1))
+    return Window(window.kernel_size, (1,) * len(pairs), window.dilation, tuple(pairs))
+
+
+def insert_zeros(x: Array, stride: Ints) -> Array:
+    """A copy of `x` with ``stride - 1`` zeros between each two neighbours."""
+    out = tuple((n - 1) * s + 1 for n, s in zip(x.shape[2:], stride, strict=True))
+    spread = new((*x.shape[:2], *out), x)
+    spread[(..., *(step(s, o) for s, o in zip(stride, out, strict=True)))] = x
+    return spread
+
+
+def check_zeros(where: str, name: str, grad: Array, window: Window, x_shape: Ints) -> None:
+    """Raise where `grad`, called `name`, would not fit the memory with zeros between and around."""
+    back = _turned(window, x_shape, tuple(grad.shape))
+    axes = zip(grad.shape[2:], window.stride, back.padding, strict=True)
+    spread = ((o - 1) * s + 1 + max(0, sum(pair)) for o, s, pair in axes)
+    check_memory(where, grad, **{name: (*grad.shape[:2], *spread)})
 
 
 def turn(weight: Array, groups: int) -> Array:
@@ -299,33 +414,33 @@ def turn(weight: Array, groups: int) -> Array:
     return namespace(weight).flip(flat, tuple(range(2, flat.ndim)))
 
 
-class _Layer(NamedTuple):
-    """What the checks found: a batched input, its window, and whether the batch was given."""
+class Layer(NamedTuple):
+    """What the checks found: the window that slides over `x`, and the shape that it gives."""
 
-    x: Array
-    batched: bool
     window: Window
+    shape: Ints  # (B, K, *out)
     groups: int
     budget: int
 
 
-def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
-    """Every check that the forward and the backward pass share; `options` as in the next one."""
-    check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3:
-        raise ValueError(
-            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least; "
-            f"got weight.shape={tuple(weight.shape)}."
-        )
-    images, batched = as_batch(where, "x", x, weight.ndim - 2)
+def check_layer(where: str, x: Array, weight: Array, *options: Any, name: str = "weight") -> Layer:
+    """Every check that the forward and the backward pass share; `options` as in the next one.
+
+    `name` is what the public function `where` calls the argument `weight`.
+    """
+    check_arrays(where, x=x, **{name: weight})
+    check_weight(where, weight, "(K, C/groups, *kernel)", name)
+    check_rank(where, x, weight, name)
+    check_size(where, x)
     # Remembered by value; and True, which is no stride, would be found under 1.
     plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
     check = _known_geometry if plain else _check_geometry
     window, groups, budget, padded, out = check(
         where, tuple(x.shape), tuple(weight.shape), *options
     )
-    check_memory(where, x, the_padded_input=padded, the_output=out)
-    return _Layer(images, batched, window, groups, budget)
+    output = "the_output" if name == "weight" else f"the_output_of_{name}"
+    check_memory(where, x, the_padded_input=padded, **{output: out})
+    return Layer(window, out, groups, budget)
 
 
 def _check_geometry(
@@ -340,24 +455,49 @@ def _check_geometry(
     budget: int,
 ) -> tuple[Window, int, int, Ints, Ints]:
     """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
-    rank = len(weight_shape) - 2
-    batch, channels, size = shape[: -rank - 1] or (1,), shape[-rank - 1], shape[-rank:]
-    if min(weight_shape) < 1:
-        raise ValueError(
-            f"{where}: no axis of weight may be empty; got weight.shape={weight_shape}."
-        )
+    rank, (batch, channels), size = len(weight_shape) - 2, shape[:2], shape[2:]
     window = make_window(where, weight_shape[2:], stride, padding, dilation, rank, padding_mode)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
-    (budget,) = per_axis(where, "budget", budget, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
+    budget = one_int(where, "budget", budget, least=1)
     check_channels(where, shape, weight_shape, groups)
     check_fits(where, window, size)
     check_padding(where, window, size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    out = (*batch, weight_shape[0], *window.output_size(size))
-    return window, groups, budget, (*batch, channels, *padded), out
+    out = (batch, weight_shape[0], *window.output_size(size))
+    return window, groups, budget, (batch, channels, *padded), out
 
 
 _known_geometry = lru_cache(maxsize=1024)(_check_geometry)
+
+
+def check_weight(where: str, weight: Array, form: str, name: str = "weight") -> None:
+    """Raise unless the array of that name is of the `form`: kernels, and none of nothing."""
+    if weight.ndim < 3 or min(weight.shape) < 1:
+        one = f" Kernels of one cell are {name}[..., None]." if weight.ndim == 2 else ""
+        raise ValueError(
+            f"{where}: {name} must be {form}, with one kernel axis at least and no axis empty; "
+            f"got {name}.shape={tuple(weight.shape)}.{one}"
+        )
+
+
+def check_rank(where: str, x: Array, weight: Array, name: str = "weight") -> None:
+    """Raise unless `x` is a batch, with as many spatial axes as the kernels have."""
+    rank = weight.ndim - 2
+    kernels = f"kernels of {rank} ax{'es' if rank > 1 else 'is'}"
+    check_batched(where, x, rank, kernels)
+    if x.ndim > weight.ndim:
+        more = ", ".join([":", ":"] + ["None"] * (x.ndim - weight.ndim))
+        raise ValueError(
+            f"{where}: x must be (B, C, *spatial), batched, with 2 + {rank} = {rank + 2} axes for "
+            f"{kernels}; got x.shape={tuple(x.shape)}. Give the kernels as many: {name}[{more}]."
+        )
+
+
+def check_method(where: str, method: str, x: Array, window: Window) -> None:
+    """Raise unless there is such a method, and it can do what is asked for."""
+    check_choice(where, "method", method, ("auto", *METHODS))
+    if method in CHECKS:
+        CHECKS[method](where, x, window)
 
 
 def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
@@ -367,14 +507,4 @@ def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
         raise ValueError(
             f"{where}: bias must have one value for each of the {kernels} kernels, shape "
             f"({kernels},); got bias.shape={tuple(bias.shape)}."
-        )
-
-
-def _check_grad(where: str, grad: Array, x: Array, weight: Array, layer: _Layer) -> None:
-    out: Ints = layer.window.output_size(tuple(layer.x.shape[2:]))
-    expected = (*x.shape[: 1 if layer.batched else 0], weight.shape[0], *out)
-    if tuple(grad.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad.shape)}."
         )

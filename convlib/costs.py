@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._arrays import Ints
-from ._checks import IntOrInts, check_flags, per_axis
+from ._checks import IntOrInts, check_flags, one_int, per_axis
 from .geometry import Padding, check_channels, check_fits, make_window
 
 
@@ -100,8 +100,8 @@ def conv_cost(
             f"as many axes as each other; got {x_sizes} and {weight_sizes}."
         )
     check_flags(where, bias=bias)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
-    (itemsize,) = per_axis(where, "itemsize", itemsize, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
+    itemsize = one_int(where, "itemsize", itemsize, least=1)
     check_channels(where, x_sizes, weight_sizes, groups, "x_shape weight_shape")
     batch, size = x_sizes[0], x_sizes[2:]
     (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]

@@ -89,27 +89,30 @@ def make_window(
     mode: str = "zeros",
     *,
     words: bool = True,
+    alike: bool = True,
 ) -> Window:
     """Check the options of the public function `where` and give every axis its value.
 
-    With `words`, padding may be "same" or "valid".
+    With `words`, padding may be "same" or "valid"; with `alike`, one in a tuple holds for all axes.
     """
-    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
-    strides = per_axis(where, "stride", stride, rank, least=1)
-    dilations = per_axis(where, "dilation", dilation, rank, least=1)
+    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1, alike=alike)
+    strides = per_axis(where, "stride", stride, rank, least=1, alike=alike)
+    dilations = per_axis(where, "dilation", dilation, rank, least=1, alike=alike)
     if words and isinstance(padding, str):
         pairs = _named_padding(where, padding, kernel, strides, dilations)
     else:
-        pairs = _padding_pairs(where, padding, rank, words)
+        pairs = _padding_pairs(where, padding, rank, words, alike)
     check_choice(where, "padding_mode", mode, PADDING_MODES)
     return Window(kernel, strides, dilations, pairs, mode)
 
 
-def _padding_pairs(where: str, padding: object, rank: int, words: bool) -> Pairs:
+def _padding_pairs(where: str, padding: object, rank: int, words: bool, alike: bool) -> Pairs:
     """An int, one int per axis, or one (before, after) pair per axis: all become pairs."""
     if type(padding) is int and 0 <= padding <= sys.maxsize:  # as it mostly is
         return ((padding, padding),) * rank
     values = list(padding) if isinstance(padding, (tuple, list)) else [padding] * rank
+    if alike and len(values) == 1:
+        values *= rank
     rule = (
         f"{where}: padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
         f"per spatial axis" + ', or "same" or "valid"' * words + f"; got padding={padding!r}."
@@ -164,8 +167,6 @@ def check_fits(
     """
     counts = window.output_size(input_size, ceil_mode)
     for axis, (n, pair, count) in enumerate(zip(input_size, window.padding, counts, strict=True)):
-        if n < 1:
-            raise ValueError(f"{where}: every spatial size must be at least 1; got {input_size}.")
         if count < 1:
             kernel, d, span = window.kernel_size[axis], window.dilation[axis], window.span[axis]
             pads = f"2*{pair[0]}" if pair[0] == pair[1] else f"{pair[0]} + {pair[1]}"
@@ -340,7 +341,7 @@ def transpose_window(
     """
     rank = len(input_size)
     window = make_window(where, kernel_size, stride, padding, dilation, rank, words=False)
-    extra = per_axis(where, "output_padding", output_padding, rank, least=0)
+    extra = per_axis(where, "output_padding", output_padding, rank, least=0, alike=True)
     for op, s, d in zip(extra, window.stride, window.dilation, strict=True):
         if op >= max(s, d):
             raise ValueError(

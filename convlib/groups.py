@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, as_batch, check_arrays, check_memory, per_axis
-from .convolution import convolve
+from ._checks import IntOrInts, check_arrays, check_batched, check_memory, one_int
+from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
 from .geometry import Padding
+from .methods.im2col import COLUMN_BUDGET
 
 
 def depthwise_conv(
@@ -31,7 +33,8 @@ def depthwise_conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (C*m, 1, *kernel)
     bias : array (C*m,), optional
     stride, padding, dilation
@@ -60,22 +63,30 @@ def depthwise_conv(
     """
     where = "depthwise_conv"
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or weight.shape[1] != 1:
+    groups = _check_depthwise(where, x, weight, "weight")
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    return convolve(where, x, weight, bias, groups=groups, **options)
+
+
+def _check_depthwise(where: str, x: Array, weight: Array, name: str) -> int:
+    """Raise unless each channel of `x` has its kernels in `weight`; give the number of channels."""
+    check_weight(where, weight, "(C*m, 1, *kernel)", name)
+    got = f"got x.shape={tuple(x.shape)}, {name}.shape={tuple(weight.shape)}."
+    if weight.shape[1] != 1:
         raise ValueError(
-            f"{where}: weight must be (C*m, 1, *kernel), one channel deep; "
-            f"got weight.shape={tuple(weight.shape)}."
+            f"{where}: {name} must be (C*m, 1, *kernel), one channel deep; {got} "
+            f"For kernels that see several channels, use conv."
         )
-    images, _ = as_batch(where, "x", x, weight.ndim - 2)
-    channels = images.shape[1]
-    if channels < 1 or weight.shape[0] % channels:
+    check_rank(where, x, weight, name)
+    kernels, channels = weight.shape[0], x.shape[1]
+    if channels < 1:
+        raise ValueError(f"{where}: x must have one channel at least; {got}")
+    if kernels % channels:
         raise ValueError(
-            f"{where}: each of the {channels} channels of x needs as many kernels; got "
-            f"{weight.shape[0]} kernels, x.shape={tuple(x.shape)}, "
-            f"weight.shape={tuple(weight.shape)}."
+            f"{where}: {name} must have as many kernels for each of the {channels} channels of x, "
+            f"but {kernels} = {kernels // channels} * {channels} + {kernels % channels}; {got}"
         )
-    return convolve(
-        where, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=channels
-    )
+    return int(channels)
 
 
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -85,7 +96,8 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (K, C, 1, ...)
         As many kernel axes as `x` has spatial ones, each of size 1.
     bias : array (K,), optional
@@ -113,12 +125,24 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     where = "pointwise_conv"
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or any(n != 1 for n in weight.shape[2:]):
+    _check_pointwise(where, weight, "weight")
+    check_rank(where, x, weight)
+    if x.shape[1] != weight.shape[1]:
         raise ValueError(
-            f"{where}: weight must be (K, C, 1, ...), kernels of one cell; "
-            f"got weight.shape={tuple(weight.shape)}."
+            f"{where}: x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
+            f"axis; got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}."
         )
     return convolve(where, x, weight, bias)
+
+
+def _check_pointwise(where: str, weight: Array, name: str) -> None:
+    """Raise unless all kernels have one cell."""
+    check_weight(where, weight, "(K, C, 1, ...)", name)
+    if math.prod(weight.shape[2:]) != 1:
+        raise ValueError(
+            f"{where}: {name} must be (K, C, 1, ...), kernels of one cell; "
+            f"got {name}.shape={tuple(weight.shape)}. For larger kernels, use conv."
+        )
 
 
 def separable_conv(
@@ -138,7 +162,8 @@ def separable_conv(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     depthwise : array (C*m, 1, *kernel)
     pointwise : array (K, C*m, 1, ...)
     bias : array (K,), optional
@@ -152,7 +177,7 @@ def separable_conv(
     Raises
     ------
     TypeError, ValueError
-        As `depthwise_conv` and `pointwise_conv` do.
+        As `depthwise_conv` and `pointwise_conv` do, in this function's name.
 
     Notes
     -----
@@ -167,8 +192,34 @@ def separable_conv(
     >>> separable_conv(x, depthwise, pointwise)                         # 3 + 9, 5 + 11
     array([[[12., 16.]]])
     """
-    middle = depthwise_conv(x, depthwise, stride=stride, padding=padding, dilation=dilation)
-    return pointwise_conv(middle, pointwise, bias)
+    where = "separable_conv"
+    check_arrays(where, x=x, depthwise=depthwise, pointwise=pointwise)
+    groups = _check_depthwise(where, x, depthwise, "depthwise")
+    _check_halves(where, depthwise, pointwise)
+    if bias is not None:
+        check_bias(where, x, bias, pointwise.shape[0])
+    options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
+    layer = check_layer(where, x, depthwise, *options, name="depthwise")
+    batch, _, *out = layer.shape
+    check_memory(where, x, the_output=(batch, pointwise.shape[0], *out))
+    return convolve(where, compute(layer, x, depthwise), pointwise, bias)
+
+
+def _check_halves(where: str, depthwise: Array, pointwise: Array) -> None:
+    """Raise unless `pointwise` mixes what `depthwise` gives."""
+    _check_pointwise(where, pointwise, "pointwise")
+    got = f"depthwise.shape={tuple(depthwise.shape)}, pointwise.shape={tuple(pointwise.shape)}"
+    if pointwise.shape[1] != depthwise.shape[0]:
+        raise ValueError(
+            f"{where}: depthwise gives {depthwise.shape[0]} channels, but pointwise reads "
+            f"{pointwise.shape[1]}, its second axis; got {got}."
+        )
+    if pointwise.ndim != depthwise.ndim:
+        shape = (*pointwise.shape[:2], *(1,) * (depthwise.ndim - 2))
+        raise ValueError(
+            f"{where}: depthwise and pointwise must have as many kernel axes as each other; got "
+            f"{got}. Use pointwise.reshape{shape}."
+        )
 
 
 def channel_shuffle(x: Array, groups: int) -> Array:
@@ -179,6 +230,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     groups : int
         Divides C.
 
@@ -190,7 +242,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no channels, or `groups` does not divide them.
+        `x` is unbatched, or `groups` does not divide its channels.
 
     Notes
     -----
@@ -205,7 +257,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     """
     where = "channel_shuffle"
     groups = _check_shuffle(where, x, groups)
-    return _deal(x, groups)
+    return _deal(x, groups, x.shape[1] // groups)
 
 
 def channel_unshuffle(x: Array, groups: int) -> Array:
@@ -214,6 +266,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     groups : int
         Divides C.
 
@@ -225,7 +278,7 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no channels, or `groups` does not divide them.
+        `x` is unbatched, or `groups` does not divide its channels.
 
     Notes
     -----
@@ -239,17 +292,13 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     """
     where = "channel_unshuffle"
     groups = _check_shuffle(where, x, groups)
-    return _deal(x, x.shape[1] // groups)
+    return _deal(x, x.shape[1] // groups, groups)
 
 
 def _check_shuffle(where: str, x: Array, groups: int) -> int:
     check_arrays(where, x=x)
-    if x.ndim < 3 or x.shape[1] < 1:
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial) with one channel at least; "
-            f"got x.shape={tuple(x.shape)}."
-        )
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    check_batched(where, x)
+    groups = one_int(where, "groups", groups, least=1)
     channels = x.shape[1]
     if channels % groups:
         raise ValueError(
@@ -259,9 +308,9 @@ def _check_shuffle(where: str, x: Array, groups: int) -> int:
     return groups
 
 
-def _deal(x: Array, groups: int) -> Array:
-    batch, channels, *size = x.shape
-    table = x.reshape(batch, groups, channels // groups, *size).swapaxes(1, 2)
+def _deal(x: Array, groups: int, each: int) -> Array:
+    batch, _, *size = x.shape
+    table = x.reshape(batch, groups, each, *size).swapaxes(1, 2)
     dealt = new(x.shape, x, fill=False)
     dealt[...] = table.reshape(x.shape)
     return dealt
@@ -302,7 +351,7 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     np.True_
     """
     where = "channel_reach"
-    (channels,) = per_axis(where, "channels", channels, 1, least=1)
+    channels = one_int(where, "channels", channels, least=1)
     if not isinstance(layers, (tuple, list)):
         raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
     check_memory(where, np.zeros((), bool), the_answer=(channels, channels))
@@ -316,7 +365,7 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
     """The boolean matrix of one layer, from its input channels to its output channels."""
     match layer:
         case ("conv", kernels, groups):
-            (kernels,) = per_axis(where, "kernels", kernels, 1, least=1)
+            kernels = one_int(where, "kernels", kernels, least=1)
             outputs = kernels
         case ("shuffle", groups):
             outputs = channels
@@ -325,14 +374,16 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
                 f'{where}: a layer is ("conv", kernels, groups) or ("shuffle", groups); '
                 f"got {layer!r}."
             )
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    groups = one_int(where, "groups", groups, least=1)
     if channels % groups or outputs % groups:
         raise ValueError(
             f"{where}: groups must divide the channels of the layer, {channels} in and {outputs} "
             f"out; got {layer!r}."
         )
     if layer[0] == "shuffle":
-        order = _deal(np.arange(channels).reshape(1, channels, 1), groups).ravel()
+        order = _deal(
+            np.arange(channels).reshape(1, channels, 1), groups, channels // groups
+        ).ravel()
         return np.eye(channels, dtype=bool)[order]
     check_memory(where, np.zeros((), bool), a_layer=(outputs, channels))
     block = np.ones((outputs // groups, channels // groups), bool)

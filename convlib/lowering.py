@@ -6,7 +6,15 @@ import math
 from dataclasses import replace
 
 from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
-from ._checks import IntOrInts, as_batch, check_arrays, check_memory, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    check_arrays,
+    check_memory,
+    check_size,
+    check_spatial,
+    ieee,
+    per_axis,
+)
 from ._windows import add_unpadded, pad, scatter, windows
 from ._work import Scratch
 from .geometry import Padding, Window, check_fits, make_window
@@ -121,10 +129,10 @@ def im2col(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     kernel_size : int or one int per axis
-        With an int, `x` is batched and has as many spatial axes as are left; with a tuple, the
-        batch may be missing.
+        An int holds for all axes behind B and C; a tuple has one int for each of them.
     stride, dilation : int or one int per axis
         Default 1.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
@@ -133,12 +141,12 @@ def im2col(
     Returns
     -------
     array (B, C*prod(kernel_size), L)
-        New memory, without B for unbatched `x`; ``L`` is the number of windows.
+        New memory; ``L`` is the number of windows.
 
     Raises
     ------
     TypeError, ValueError
-        `x` is no array, its rank does not fit, or no window fits.
+        `x` is no array or unbatched, an option is out of range, or no window fits.
 
     Notes
     -----
@@ -157,13 +165,15 @@ def im2col(
     """
     where = "im2col"
     check_arrays(where, x=x)
-    rank = len(kernel_size) if isinstance(kernel_size, (tuple, list)) else max(1, x.ndim - 2)
-    images, batched = as_batch(where, "x", x, rank)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank)
-    size = tuple(images.shape[2:])
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    check_spatial(where, x, kernel_size=kernel_size, **options)
+    window = make_window(
+        where, kernel_size, stride, padding, dilation, rank=x.ndim - 2, alike=False
+    )
+    size = check_size(where, x)
     check_fits(where, window, size)
     out = window.output_size(size)
-    batch, channels = images.shape[:2]
+    batch, channels = x.shape[:2]
     rows = channels * math.prod(window.kernel_size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     check_memory(
@@ -172,11 +182,10 @@ def im2col(
         the_padded_input=(batch, channels, *padded),
         the_output=(batch, rows, math.prod(out)),
     )
-    view = kernel_first(windows(pad(images, window.padding), window))  # (B, C, *kernel, *out)
+    view = kernel_first(windows(pad(x, window.padding), window))  # (B, C, *kernel, *out)
     laid = new(view.shape, x, fill=False)
     laid[...] = view
-    columns = laid.reshape(batch, rows, math.prod(out))
-    return columns if batched else columns[0]
+    return laid.reshape(batch, rows, math.prod(out))
 
 
 @ieee
@@ -198,7 +207,8 @@ def col2im(
 
     Parameters
     ----------
-    cols : array (B, C*prod(kernel_size), L) or (C*prod(kernel_size), L)
+    cols : array (B, C*prod(kernel_size), L)
+        With the batch axis: the columns of one image alone are ``cols[None]``.
     output_size : int or one int per axis
         Size of the image to add into; its length is the number of spatial axes.
     kernel_size, stride, padding, dilation
@@ -207,12 +217,12 @@ def col2im(
     Returns
     -------
     array (B, C, *output_size)
-        New memory, without B for unbatched `cols`.
+        New memory.
 
     Raises
     ------
     TypeError, ValueError
-        `cols` is no array, or its rows or columns do not fit the window and size.
+        `cols` is no array or unbatched, or its rows or columns do not fit the window and size.
 
     Notes
     -----
@@ -231,16 +241,10 @@ def col2im(
     check_arrays(where, cols=cols)
     rank = len(output_size) if isinstance(output_size, (tuple, list)) else 1
     size = per_axis(where, "output_size", output_size, rank, least=1)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank)
+    window = make_window(where, kernel_size, stride, padding, dilation, rank, alike=False)
     check_fits(where, window, size)
-    if cols.ndim not in (2, 3):
-        raise ValueError(
-            f"{where}: cols must be (B, C*prod(kernel_size), L) or (C*prod(kernel_size), L); "
-            f"got cols.shape={tuple(cols.shape)}."
-        )
-    batched = cols.ndim == 3
-    stacked = cols if batched else cols[None]
-    batch, rows, length = stacked.shape
+    _check_cols(where, cols)
+    batch, rows, length = cols.shape
     out = window.output_size(size)
     taps = math.prod(window.kernel_size)
     if rows % taps or length != math.prod(out):
@@ -251,10 +255,27 @@ def col2im(
         )
     check_memory(where, cols, the_output=(batch, rows // taps, *size))
     shape = (batch, rows // taps, *window.kernel_size, *out)
-    parts = cast(stacked, accumulator(cols)).reshape(shape)
+    parts = cast(cols, accumulator(cols)).reshape(shape)
     padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     padded = scatter(kernel_last(parts), padded_size, window)
     x = new((batch, rows // taps, *size), padded)
     add_unpadded(x, padded, window.padding)
-    x = cast(x, cols.dtype)
-    return x if batched else x[0]
+    return cast(x, cols.dtype)
+
+
+def _check_cols(where: str, cols: Array) -> None:
+    """Raise unless `cols` is a batch of matrices."""
+    if cols.ndim == 3:
+        return
+    missing, shape = 3 - cols.ndim, tuple(cols.shape)
+    if missing > 0:
+        axes = f"cols[{', '.join(['None'] * missing)}]"
+        what = "the batch axis" if missing == 1 else f"{missing} axes in front"
+        repair = f"Add {what}: {axes}."
+    else:
+        one = (shape[0], math.prod(shape[1:-1]), shape[-1])
+        repair = f"Lay an image's rows beneath each other: cols.reshape{one}."
+    raise ValueError(
+        f"{where}: cols must be (B, C*prod(kernel_size), L), batched, with 3 axes; got "
+        f"cols.shape={shape}. {repair}"
+    )

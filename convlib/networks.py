@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ._arrays import Ints
-from ._checks import IntOrInts, check_choice, per_axis
+from ._checks import IntOrInts, check_choice, one_int, per_axis
 from .costs import LayerCost, conv_cost
 from .geometry import check_fits, make_window
 
@@ -331,7 +331,7 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
     usual = 227 if name.startswith("alexnet") else 224
     input_size = usual if input_size is None else input_size
     size = per_axis(where, "input_size", input_size, 2, least=1)
-    (batch,) = per_axis(where, "batch", batch, 1, least=1)
+    batch = one_int(where, "batch", batch, least=1)
     net = _Stack((batch, 3, *size))
     try:
         NETWORKS[name](net)

@@ -26,7 +26,17 @@ from ._arrays import (
     namespace,
     new,
 )
-from ._checks import IntOrInts, as_number, check_arrays, check_flags, check_memory, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    as_number,
+    check_arrays,
+    check_flags,
+    check_grad,
+    check_memory,
+    check_spatial,
+    ieee,
+    one_int,
+)
 from ._windows import add_unpadded, pad, scatter, windows
 from .geometry import Padding, Pairs, Window, check_fits, make_window
 
@@ -34,8 +44,8 @@ from .geometry import Padding, Pairs, Window, check_fits, make_window
 def max_pool(
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -50,14 +60,16 @@ def max_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; integers too.
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
+        Real numbers, integers too.
     kernel_size : int or one int per axis
     stride : int or one int per axis
-        Default: `kernel_size`, windows side by side.
+        Default, for None or (): `kernel_size`, windows side by side.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
         As numbers, at most half of `kernel_size`, as in torch. As pairs or a word, anything that
         leaves every window a cell of `x`. Default 0.
     dilation : int or one int per axis
+        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
     ceil_mode : bool
         Round the size up: a last window that starts in `x` or its left padding may hang over.
     return_indices : bool
@@ -91,12 +103,13 @@ def max_pool(
     >>> max_pool(np.array([[[3., 1., 3., 2.]]]), 4, return_indices=True)      # a tie
     (array([[[3.]]]), array([[[0]]]))
     """
-    window, out = _check_max("max_pool", x, kernel_size, stride, padding, dilation, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window("max_pool", x, None, *options)
     check_flags("max_pool", return_indices=return_indices)
-    if not return_indices and not is_recording(x):
-        return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
+    if not return_indices:
+        return _max(x, window, out)
     cells = _winners(x, window, out)
-    return (gather(x, cells), cells) if return_indices else gather(x, cells)
+    return gather(x, cells), cells
 
 
 @ieee
@@ -104,11 +117,12 @@ def max_pool_backward(
     grad_output: Array,
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
+    indices: Array | None = None,
 ) -> Array:
     r"""Gradient of `max_pool` in its input: each window's gradient goes to its winner, whole.
 
@@ -119,6 +133,9 @@ def max_pool_backward(
     grad_output : array (B, C, *out)
     x, kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`; `x` floating point.
+    indices : array (B, C, *out) of int64, optional
+        The winners, as ``max_pool(x, ..., return_indices=True)`` gave them: nobody searches again,
+        and of `x`, only the shape matters.
 
     Returns
     -------
@@ -128,30 +145,39 @@ def max_pool_backward(
     Raises
     ------
     TypeError, ValueError
-        As `max_pool` does, and where `grad_output` has not the shape of the output.
+        As `max_pool` does, and where `grad_output` has not the shape of the output, or `indices`
+        neither, no int64, or a position outside `x`.
 
     Notes
     -----
-    The winners are found anew, then one addition an output.
+    The winners are found anew, unless they are given; then one addition an output.
     Book: "Max, average, global".
 
     Examples
     --------
     >>> max_pool_backward(np.array([[[10., 20.]]]), np.array([[[0., 0., 1., 2.]]]), 2)
     array([[[10.,  0.,  0., 20.]]])
+    >>> x = np.array([[[0., 0., 1., 2.]]])
+    >>> y, indices = max_pool(x, 2, return_indices=True)
+    >>> max_pool_backward(np.array([[[10., 20.]]]), x, 2, indices=indices)
+    array([[[10.,  0.,  0., 20.]]])
     """
     where = "max_pool_backward"
-    window, out = _check_max(where, x, kernel_size, stride, padding, dilation, ceil_mode)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, None, *options)
     check_gradient(where, grad_output, x, out)
-    return put_back(grad_output, _winners(x, window, out), x)
+    if indices is None:
+        return put_back(grad_output, _winners(x, window, out), x)
+    check_winners(where, indices, x, out)
+    return put_back(grad_output, indices, x)
 
 
 @ieee
 def avg_pool(
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -167,7 +193,8 @@ def avg_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point, or int64, whose averages are cut off towards zero.
+        Batched, as for `max_pool`; floating point, or int64, whose averages are cut off towards
+        zero.
     kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`.
     count_include_pad : bool
@@ -201,9 +228,9 @@ def avg_pool(
     (array([[[1., 5.]]]), array([[[2., 5.]]]))
     """
     where = "avg_pool"
-    check_input(where, x, "float64 float32 float16 bfloat16 int64")
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, f"{FLOATS} int64", *options)
     check_flags(where, count_include_pad=count_include_pad)
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     total = _sums(cast(x, accumulator(x)), window, out)
     count = override or _counts(total, x, window, count_include_pad)
@@ -215,8 +242,8 @@ def avg_pool_backward(
     grad_output: Array,
     x: Array,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -253,9 +280,9 @@ def avg_pool_backward(
     array([[[ 5.,  5., 10., 10.]]])
     """
     where = "avg_pool_backward"
-    check_input(where, x, FLOATS)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, FLOATS, *options)
     check_flags(where, count_include_pad=count_include_pad)
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     override = _check_override(where, divisor_override)
     check_gradient(where, grad_output, x, out)
     grad = cast(grad_output, accumulator(x))
@@ -268,8 +295,8 @@ def lp_pool(
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -283,7 +310,7 @@ def lp_pool(
     Parameters
     ----------
     x : array (B, C, *spatial)
-        With the batch axis; floating point.
+        Batched, as for `max_pool`; floating point.
     norm_type : int or float
         The power p: not 0. ``math.inf`` takes the largest magnitude, ``-math.inf`` the least.
     kernel_size, stride, padding, dilation, ceil_mode
@@ -317,15 +344,7 @@ def lp_pool(
     window, out, norm_type = _check_lp(where, x, norm_type, *options)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
-        largest = max_pool(
-            sign * abs(x),
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            ceil_mode=ceil_mode,
-        )
-        return cast(sign * largest, x.dtype)  # whatever its order of bytes
+        return cast(sign * _max(sign * abs(x), window, out), x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
     return cast(_root(total, 1 / norm_type, 0.0 if norm_type > 0 else math.inf), x.dtype)
 
@@ -336,8 +355,8 @@ def lp_pool_backward(
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
-    *,
     stride: IntOrInts | None = None,
+    *,
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
@@ -420,6 +439,13 @@ def _winners(x: Array, window: Window, out: Ints) -> Array:
         values, at = _taps(best, window, axis), _taps(cell, window, axis)
         best, cell = first_maximum(zip(values, at, strict=True))
     return spread_out(cell, best.shape)
+
+
+def _max(x: Array, window: Window, out: Ints) -> Array:
+    """The maximum of every window."""
+    if is_recording(x):
+        return gather(x, _winners(x, window, out))
+    return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
 
 
 def _maxima(x: Array, window: Window, out: Ints) -> Array:
@@ -608,14 +634,13 @@ def _read(window: Window, size: Ints, out: Ints) -> Pairs:
 FLOATS = "float64 float32 float16 bfloat16"
 
 
-def check_input(where: str, x: Array, dtypes: str | None = None) -> None:
-    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`."""
+def check_input(where: str, x: Array, dtypes: str | None = None, **options: object) -> None:
+    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`.
+
+    `options` are those that may have a value for each spatial axis.
+    """
     check_arrays(where, x=x)
-    if x.ndim < 3:
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial), with the batch axis; "
-            f"got x.shape={tuple(x.shape)}. Add what is missing, e.g. x[None]."
-        )
+    check_spatial(where, x, **options)
     if min(x.shape[1:]) < 1:
         raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = _dtype_name(x)
@@ -634,17 +659,49 @@ def check_gradient(where: str, grad_output: Array, x: Array, out: Ints) -> None:
     """Raise unless `grad_output` fits the output (B, C, *out), and `x` has a gradient at all."""
     check_arrays(where, x=x, grad_output=grad_output)
     check_input(where, x, FLOATS)
-    expected = (*x.shape[:2], *out)
-    if tuple(grad_output.shape) != expected:
+    check_grad(where, grad_output, (*x.shape[:2], *out))
+
+
+def check_winners(where: str, indices: Array, x: Array, out: Ints) -> None:
+    """Raise unless `indices` are cells of `x`, one for each output."""
+    shape, size = (*x.shape[:2], *out), tuple(x.shape[2:])
+    repair = "Give those that the pooling of this x gave."
+    check_indices(where, indices, x, "the output", shape, "x", size, repair)
+
+
+def check_indices(
+    where: str, indices: Array, x: Array, of: str, shape: Ints, grid: str, size: Ints, repair: str
+) -> None:
+    """Raise unless `indices` have the `shape` of something, and are cells of a `grid` of `size`."""
+    check_arrays(where, indices=indices)
+    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
+        raise TypeError(
+            f"{where}: x and indices must be of one library and on one device; got "
+            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
+        )
+    if indices.dtype != namespace(x).int64:
+        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
+    if tuple(indices.shape) != shape:
         raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
+            f"{where}: indices must have the shape of {of}, {shape}, one position a value; got "
+            f"indices.shape={tuple(indices.shape)}."
+        )
+    if x.device != "cpu" and x.device.type == "meta":
+        raise TypeError(
+            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
+        )
+    outside = (indices < 0) | (indices >= math.prod(size))
+    if bool(outside.any()):
+        raise ValueError(
+            f"{where}: all indices must be cells of {grid}, 0 to {math.prod(size) - 1} for size "
+            f"{size}; got {int(indices[outside][0])}. {repair}"
         )
 
 
 def _check_window(
     where: str,
     x: Array,
+    dtypes: str | None,
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
@@ -652,8 +709,11 @@ def _check_window(
     ceil_mode: bool,
 ) -> tuple[Window, Ints]:
     """The checked window and how many of it there are."""
+    sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    check_input(where, x, dtypes, **sizes, dilation=dilation)
     check_flags(where, ceil_mode=ceil_mode)
-    steps = kernel_size if stride is None else stride
+    empty = isinstance(stride, (tuple, list)) and not stride
+    steps = kernel_size if stride is None or empty else stride
     size = tuple(x.shape[2:])
     window = make_window(where, kernel_size, steps, padding, dilation, len(size))
     most = tuple(kernel // 2 for kernel in window.kernel_size) if _is_torchs(padding) else None
@@ -683,7 +743,7 @@ def _check_override(where: str, value: object) -> int | None:
             f"{where}: divisor_override must not be 0; got divisor_override=0. "
             f"None counts the cells."
         )
-    return per_axis(where, "divisor_override", int(value), 1, least=-sys.maxsize)[0]
+    return one_int(where, "divisor_override", int(value), least=-sys.maxsize)
 
 
 def _is_torchs(padding: Padding) -> bool:
@@ -711,19 +771,6 @@ def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
             )
 
 
-def _check_max(
-    where: str,
-    x: Array,
-    kernel_size: IntOrInts,
-    stride: IntOrInts | None,
-    padding: Padding,
-    dilation: IntOrInts,
-    ceil_mode: bool,
-) -> tuple[Window, Ints]:
-    check_input(where, x)
-    return _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
-
-
 def _check_lp(
     where: str,
     x: Array,
@@ -734,12 +781,12 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
-    check_input(where, x, FLOATS)
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, FLOATS, *options)
     power = as_number(where, "norm_type", norm_type)
     if power == 0 or math.isnan(power):
         raise ValueError(
             f"{where}: norm_type must be a number other than 0, as 1/norm_type is taken; "
             f"got norm_type={norm_type!r}."
         )
-    window, out = _check_window(where, x, kernel_size, stride, padding, dilation, ceil_mode)
     return window, out, power

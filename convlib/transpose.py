@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace, new
+from ._arrays import Array, Ints, cast, namespace, new
 from ._checks import (
     IntOrInts,
-    as_batch,
     check_arrays,
     check_choice,
+    check_grad,
     check_memory,
     check_real,
+    check_size,
+    check_spatial,
     ieee,
+    one_int,
     per_axis,
 )
 from ._windows import pad, step
 from .convolution import METHODS as CONV_METHODS
-from .convolution import backward_input, check_bias, choose, turn
+from .convolution import (
+    backward_input,
+    by_turned_kernels,
+    check_bias,
+    check_rank,
+    check_weight,
+    check_zeros,
+    choose,
+    gradients,
+    insert_zeros,
+)
 from .geometry import Padding, Window, check_fits, make_window, transpose_window
-from .methods import im2col
+from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
@@ -52,7 +67,8 @@ def conv_transpose(
 
     Parameters
     ----------
-    x : array (B, C, *spatial) or (C, *spatial)
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``.
     weight : array (C, K/groups, *kernel)
         The kernels of the convolution that is transposed, which has C outputs and K inputs.
     bias : array (K,), optional
@@ -65,7 +81,7 @@ def conv_transpose(
     groups : int
         Divides both C and K; default 1.
     dilation : int or one int per axis
-        Default 1.
+        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
     method : "auto", "scatter", "zero_insertion", "matrix" or "native"
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed
@@ -77,7 +93,7 @@ def conv_transpose(
     Returns
     -------
     array (B, K, *out)
-        Without B for unbatched `x`; library, device and dtype of `x`;
+        Library, device and dtype of `x`;
         ``out = (H - 1)*stride - 2*padding + dilation*(N - 1) + output_padding + 1`` for each axis.
 
     Raises
@@ -105,12 +121,11 @@ def conv_transpose(
     )
     if bias is not None:
         check_bias(where, x, bias, layer.shape[1])
-    check_choice(where, "method", method, (*METHODS,))
-    y = METHODS[method](layer, weight)
+    _check_method(where, method, x, weight, layer)
+    y = METHODS[method](layer, x, weight)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
-    y = cast(y, x.dtype)
-    return y if layer.batched else y[0]
+    return cast(y, x.dtype)
 
 
 @ieee
@@ -124,7 +139,9 @@ def conv_transpose_backward(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
+    method: str = "auto",
     budget: int = COLUMN_BUDGET,
+    needs: Sequence[bool] = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a transposed convolution in its input, its kernels and its bias.
 
@@ -134,15 +151,23 @@ def conv_transpose_backward(
 
     Parameters
     ----------
-    grad_output : array (B, K, *out) or (K, *out)
+    grad_output : array (B, K, *out)
         Gradient in the output of ``conv_transpose(x, weight, ...)`` with the same options.
     x, weight, stride, padding, output_padding, groups, dilation, budget
         As for `conv_transpose`.
+    method : "auto", "scatter", "zero_insertion", "matrix" or "native"
+        How `grad_x` is computed: as the adjoint of that definition. The adjoint of adding scaled
+        kernels is a product with the columns of `grad_output`; that of zero insertion convolves at
+        stride 1 and leaves out; that of the transposed matrix is the matrix; torch has a kernel.
+        "auto" is the method that `conv` would choose. Whatever the method, `grad_weight` is a
+        product with the columns of `grad_output`, and `grad_bias` a sum.
+    needs : three of True and False
+        Which of the gradients to compute; in place of the others stands None. Default: all.
 
     Returns
     -------
     grad_x, grad_weight, grad_bias : arrays
-        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype; None where not asked for.
 
     Raises
     ------
@@ -151,7 +176,8 @@ def conv_transpose_backward(
 
     Notes
     -----
-    Twice the multiply-adds of `conv_transpose`, in tiles of `budget` bytes. Real dtypes only.
+    The multiply-adds of `conv_transpose` for `grad_x` and `grad_weight` each, in tiles of `budget`
+    bytes; more of them for `grad_x` by "zero_insertion" and "matrix". Real dtypes only.
     Book: "Three equal definitions".
 
     Examples
@@ -170,29 +196,23 @@ def conv_transpose_backward(
     )
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
-    expected = layer.shape if layer.batched else layer.shape[1:]
-    if tuple(grad_output.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
-        )
-    grad = grad_output if layer.batched else grad_output[None]
-    options = {"groups": layer.groups, "budget": layer.budget}
-    method = choose(grad, weight, layer.window, layer.groups)
-    grad_x = CONV_METHODS[method](grad, weight, layer.window, **options)
-    grad_weight = im2col.backward_weight(
-        layer.x, grad, layer.window, tuple(weight.shape), **options
-    )
-    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
-    grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
-    return tuple(cast(g, x.dtype) for g in grads)
+    check_grad(where, grad_output, layer.shape)
+    _check_method(where, method, x, weight, layer)
+
+    def grad_x() -> Array:
+        return ADJOINTS[method](layer, grad_output, weight)
+
+    def grad_weight() -> Array:
+        options = {"groups": layer.groups, "budget": layer.budget}
+        shape = tuple(weight.shape)
+        return im2col.backward_weight(x, grad_output, layer.window, shape, **options)
+
+    return gradients(where, needs, grad_output, grad_x, grad_weight)
 
 
 class _Layer(NamedTuple):
-    """What the checks found: the batched input, and the convolution that is transposed."""
+    """What the checks found: the convolution that is transposed."""
 
-    x: Array  # (B, C, *spatial)
-    batched: bool
     window: Window  # slides over the output
     shape: Ints  # (B, K, *out)
     groups: int
@@ -212,15 +232,11 @@ def _check_layer(
 ) -> _Layer:
     """Every check that the forward and the backward pass share."""
     check_arrays(where, x=x, weight=weight)
-    if weight.ndim < 3 or min(weight.shape) < 1:
-        raise ValueError(
-            f"{where}: weight must be (C, K/groups, *kernel), with one kernel axis at least and "
-            f"no axis empty; got weight.shape={tuple(weight.shape)}."
-        )
-    images, batched = as_batch(where, "x", x, weight.ndim - 2)
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
-    (budget,) = per_axis(where, "budget", budget, 1, least=1)
-    channels = images.shape[1]
+    check_weight(where, weight, "(C, K/groups, *kernel)")
+    check_rank(where, x, weight)
+    groups = one_int(where, "groups", groups, least=1)
+    budget = one_int(where, "budget", budget, least=1)
+    channels = x.shape[1]
     got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
     if channels != weight.shape[0]:
         raise ValueError(
@@ -232,65 +248,65 @@ def _check_layer(
             f"{where}: groups must divide the {channels} channels of x, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; {got}"
         )
-    size = per_axis(where, "the size of x", tuple(images.shape[2:]), weight.ndim - 2, least=1)
-    kernel = tuple(weight.shape[2:])
+    size, kernel = check_size(where, x), tuple(weight.shape[2:])
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
-    shape = (images.shape[0], weight.shape[1] * groups, *out)
+    shape = (x.shape[0], weight.shape[1] * groups, *out)
     check_memory(where, x, the_output=shape)
-    return _Layer(images, batched, window, shape, groups, budget)
+    return _Layer(window, shape, groups, budget)
 
 
-def _auto(layer: _Layer, weight: Array) -> Array:
+def _check_method(where: str, method: str, x: Array, weight: Array, layer: _Layer) -> None:
+    """Raise unless there is such a method, and it can do what is asked for."""
+    check_choice(where, "method", method, (*METHODS,))
+    if method == "zero_insertion":
+        check_zeros(where, "the_input_with_zeros", x, layer.window, layer.shape)
+    if method == "matrix":
+        _check_matrix(where, weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
+    if method == "native":
+        native.check(where, x, layer.window)
+
+
+def _check_matrix(where: str, weight: Array, rows: int, cells: int) -> None:
+    """Raise for a matrix, or a basis to be convolved, that would not fit the memory."""
+    check_memory(where, weight, the_matrix=(rows, cells), the_basis=(cells, cells))
+
+
+def _auto(layer: _Layer, x: Array, weight: Array) -> Array:
     """The gradient of a convolution in its input, by whatever is fastest there."""
     return backward_input(
-        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
     )
 
 
-def _scatter(layer: _Layer, weight: Array) -> Array:
+def _scatter(layer: _Layer, x: Array, weight: Array) -> Array:
     """First definition: the adjoint. Each input scales its kernel and adds it where it belongs."""
     return im2col.backward_input(
-        layer.x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
+        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
     )
 
 
-def _zero_insertion(layer: _Layer, weight: Array) -> Array:
+def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
     """Second definition: spread the inputs, then convolve with the kernel turned by 180 degrees."""
-    window = layer.window
-    pairs = tuple(
-        (span - 1 - before, span - 1 - after)
-        for span, (before, after) in zip(window.span, window.padding, strict=True)
-    )
-    spread = pad(zero_insert(layer.x, window.stride), pairs)
-    rank = len(window.stride)
-    plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
-    turned = turn(weight, layer.groups)
-    return im2col.forward(spread, turned, plain, groups=layer.groups, budget=layer.budget)
+    options = {"groups": layer.groups, "budget": layer.budget}
+    return by_turned_kernels(x, weight, layer.window, layer.shape, "im2col", **options)
 
 
-def _matrix(layer: _Layer, weight: Array) -> Array:
+def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
     """Third definition: multiply with the transpose of the convolution's matrix."""
     matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
-    flat = cast(layer.x.reshape(len(layer.x), matrix.shape[0]), matrix.dtype)
+    flat = cast(x.reshape(len(x), matrix.shape[0]), matrix.dtype)
     return (flat @ matrix).reshape(layer.shape)
 
 
-def _native(layer: _Layer, weight: Array) -> Array:
+def _native(layer: _Layer, x: Array, weight: Array) -> Array:
     """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
-    rank = weight.ndim - 2
-    if not is_tensor(weight) or rank > 3:
-        raise ValueError(
-            f'conv_transpose: method="native" is the array library\'s own kernel; torch has one '
-            f"for 1 to 3 spatial axes, NumPy has none; got a {type(weight).__name__} with {rank} "
-            f'spatial axes. Use method="auto", or convert with torch.from_numpy.'
-        )
     functional = namespace(weight).nn.functional
-    kernel = getattr(functional, f"conv_transpose{rank}d")
+    kernel = getattr(functional, f"conv_transpose{x.ndim - 2}d")
     window = layer.window
     # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
-    steps = tuple(1 if n == 1 else s for n, s in zip(layer.x.shape[2:], window.stride, strict=True))
+    steps = tuple(1 if n == 1 else s for n, s in zip(x.shape[2:], window.stride, strict=True))
     # Behind, cells may be missing as well as over: make the whole output and cut it out.
-    whole = kernel(layer.x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
+    whole = kernel(x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
     return pad(whole, tuple((-before, -after) for before, after in window.padding))
 
 
@@ -300,6 +316,38 @@ METHODS = {
     "zero_insertion": _zero_insertion,
     "matrix": _matrix,
     "native": _native,
+}
+
+
+def _gather(layer: _Layer, grad: Array, weight: Array, method: str = "im2col") -> Array:
+    """The adjoint of adding scaled kernels: the convolution that is transposed."""
+    options = {"groups": layer.groups, "budget": layer.budget}
+    method = choose(grad, weight, layer.window, layer.groups) if method == "auto" else method
+    return CONV_METHODS[method](grad, weight, layer.window, **options)
+
+
+def _leave_out(layer: _Layer, grad: Array, weight: Array) -> Array:
+    """The adjoint of zero insertion: convolve at stride 1, and keep what no zero stands for."""
+    steps = layer.window.stride
+    window = replace(layer.window, stride=(1,) * len(steps))
+    dense = _gather(layer._replace(window=window), grad, weight)
+    return dense[(..., *(step(s, n) for s, n in zip(steps, dense.shape[2:], strict=True)))]
+
+
+def _by_the_matrix(layer: _Layer, grad: Array, weight: Array) -> Array:
+    """The adjoint of the transposed matrix: the matrix."""
+    matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
+    flat = cast(grad.reshape(len(grad), matrix.shape[1]), matrix.dtype)
+    size = layer.window.output_size(layer.shape[2:])
+    return (flat @ matrix.swapaxes(0, 1)).reshape(len(grad), weight.shape[0], *size)
+
+
+ADJOINTS: dict[str, Callable[[_Layer, Array, Array], Array]] = {
+    "auto": partial(_gather, method="auto"),
+    "scatter": _gather,
+    "zero_insertion": _leave_out,
+    "matrix": _by_the_matrix,
+    "native": partial(_gather, method="native"),
 }
 
 
@@ -360,12 +408,8 @@ def conv_matrix(
     """
     where = "conv_matrix"
     check_arrays(where, weight=weight)
-    if weight.ndim < 3 or min(weight.shape) < 1:
-        raise ValueError(
-            f"{where}: weight must be (K, C/groups, *kernel), with one kernel axis at least and "
-            f"no axis empty; got weight.shape={tuple(weight.shape)}."
-        )
-    (groups,) = per_axis(where, "groups", groups, 1, least=1)
+    check_weight(where, weight, "(K, C/groups, *kernel)")
+    groups = one_int(where, "groups", groups, least=1)
     if weight.shape[0] % groups:
         raise ValueError(
             f"{where}: groups must divide the {weight.shape[0]} kernels of weight; got "
@@ -376,13 +420,8 @@ def conv_matrix(
     check_fits(where, window, size)
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
-    check_memory(
-        where,
-        weight,
-        the_matrix=(weight.shape[0] * rows, channels * cells),
-        the_basis=(channels * cells, channels * cells),
-    )
-    matrix = _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
+    _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
+    matrix = _explicit(weight, window, (channels, *size), groups)
     return cast(matrix, weight.dtype)
 
 
@@ -392,6 +431,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     stride : int or one int per axis
 
     Returns
@@ -402,7 +442,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` is no array with spatial axes, or `stride` is below 1.
+        `x` is no array or unbatched, or `stride` is below 1.
 
     Notes
     -----
@@ -416,15 +456,12 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     """
     where = "zero_insert"
     check_arrays(where, x=x)
-    if x.ndim < 3:
-        raise ValueError(f"{where}: x must be (B, C, *spatial); got x.shape={tuple(x.shape)}.")
-    size = per_axis(where, "the size of x", tuple(x.shape[2:]), x.ndim - 2, least=1)
-    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
+    check_spatial(where, x, stride=stride)
+    size = check_size(where, x)
+    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    spread = new((*x.shape[:2], *out), x)
-    spread[(..., *(step(s, o) for s, o in zip(steps, out, strict=True)))] = x
-    return spread
+    return insert_zeros(x, steps)
 
 
 def overlap_count(
@@ -470,7 +507,7 @@ def overlap_count(
     where = "overlap_count"
     rank = len(input_size) if isinstance(input_size, (tuple, list)) else 1
     size = per_axis(where, "input_size", input_size, rank, least=1)
-    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1)
+    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1, alike=True)
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
     check_memory(where, np.zeros((), int), the_output=out)
     options = zip(size, window.stride, kernel, window.dilation, window.padding, out, strict=True)

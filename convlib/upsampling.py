@@ -9,7 +9,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._arrays import Array, accumulator, cast, is_whole, moveaxis, namespace, new
-from ._checks import IntOrInts, as_number, check_arrays, check_choice, check_memory, ieee, per_axis
+from ._checks import (
+    IntOrInts,
+    as_number,
+    check_arrays,
+    check_batched,
+    check_choice,
+    check_grad,
+    check_memory,
+    check_size,
+    check_spatial,
+    ieee,
+    one_int,
+    per_axis,
+)
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -20,7 +33,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     Parameters
     ----------
     x : array (B, C*r**n, *spatial)
-        With n spatial axes.
+        With n spatial axes: three axes are a batch of signals. An image alone is ``x[None]``.
     upscale_factor : int
         The r above.
 
@@ -32,12 +45,12 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no spatial axes, or ``r**n`` does not divide its channels.
+        `x` is unbatched, or ``r**n`` does not divide its channels.
 
     Notes
     -----
     One copy, no arithmetic. Equals ``torch.nn.functional.pixel_shuffle``, for any number of spatial
-    axes; but three axes are a batch of signals here, and one image without a batch in torch.
+    axes.
     Source: Shi et al., "Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network" (2016).  Book: "Who uses it".
 
@@ -47,13 +60,15 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     array([[[ 1, 10,  2, 20,  3, 30]]])
     """
     where = "pixel_shuffle"
-    r, rank = _check_factor(where, x, upscale_factor)
+    r, rank = _check_factor(where, x, "upscale_factor", upscale_factor)
     batch, channels, *size = x.shape
     check_memory(where, x, the_output=(batch, -(-channels // r**rank), *(n * r for n in size)))
     if channels % r**rank:
         raise ValueError(
-            f"{where}: the channels must be a multiple of {r}**{rank} = {r**rank}, one for each "
-            f"cell of a block; got {channels}, x.shape={tuple(x.shape)}."
+            f"{where}: the channels of x must be a multiple of upscale_factor**{rank} = "
+            f"{r}**{rank} = {r**rank}, one for each cell of a block, but {channels} = "
+            f"{channels // r**rank} * {r**rank} + {channels % r**rank}; got "
+            f"x.shape={tuple(x.shape)}."
         )
     blocks = x.reshape(batch, channels // r**rank, *(r,) * rank, *size)
     # (B, C, r, r, H, W) to (B, C, H, r, W, r): each pixel axis behind its spatial axis
@@ -69,6 +84,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. An image alone is ``x[None]``.
     downscale_factor : int
         Divides every spatial size.
 
@@ -80,7 +96,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        `x` has no spatial axes, or the factor does not divide them.
+        `x` is unbatched, or the factor does not divide its spatial sizes.
 
     Notes
     -----
@@ -94,11 +110,12 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
             [10, 20, 30]]])
     """
     where = "pixel_unshuffle"
-    r, rank = _check_factor(where, x, downscale_factor)
+    r, rank = _check_factor(where, x, "downscale_factor", downscale_factor)
     batch, channels, *size = x.shape
     if any(n % r for n in size):
         raise ValueError(
-            f"{where}: the factor must divide every spatial size; got {r} for {tuple(size)}."
+            f"{where}: downscale_factor must divide every spatial size of x; got "
+            f"downscale_factor={r}, x.shape={tuple(x.shape)}."
         )
     blocks = x.reshape(batch, channels, *(m for n in size for m in (n // r, r)))
     blocks = moveaxis(blocks, tuple(range(3, 3 + 2 * rank, 2)), tuple(range(2, 2 + rank)))
@@ -110,8 +127,8 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
 @ieee
 def resize(
     x: Array,
-    *,
     size: IntOrInts | None = None,
+    *,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
 ) -> Array:
@@ -126,6 +143,7 @@ def resize(
     Parameters
     ----------
     x : array (B, C, *spatial)
+        Three axes are a batch of signals. With the batch axis: an image alone is ``x[None]``.
     size : int or one int per axis, optional
         The size to reach. Give this or `scale_factor`.
     scale_factor : number or one number per axis, optional
@@ -140,7 +158,8 @@ def resize(
     Raises
     ------
     TypeError, ValueError
-        Both or neither of `size` and `scale_factor`, or one that leaves nothing; no such mode.
+        `x` is unbatched; both or neither of `size` and `scale_factor`, or one that leaves nothing;
+        no such mode.
 
     Notes
     -----
@@ -153,14 +172,14 @@ def resize(
     Examples
     --------
     >>> x = np.array([[[0., 10.]]])
-    >>> resize(x, size=4)
+    >>> resize(x, 4)
     array([[[ 0.,  0., 10., 10.]]])
-    >>> resize(x, size=4, mode="linear")
+    >>> resize(x, 4, mode="linear")
     array([[[ 0. ,  2.5,  7.5, 10. ]]])
     """
     where = "resize"
     check_arrays(where, x=x)
-    _check_spatial(where, x)
+    _check_cells(where, x, size, scale_factor)
     y = cast(x, accumulator(x))
     for axis, rows in _rows(where, x, size, scale_factor, mode):
         y = _gather(y, rows, axis)
@@ -171,8 +190,8 @@ def resize(
 def resize_backward(
     grad_output: Array,
     x: Array,
-    *,
     size: IntOrInts | None = None,
+    *,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
 ) -> Array:
@@ -202,19 +221,14 @@ def resize_backward(
 
     Examples
     --------
-    >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), size=4)
+    >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), 4)
     array([[[3., 7.]]])
     """
     where = "resize_backward"
     check_arrays(where, x=x, grad_output=grad_output)
-    _check_spatial(where, x)
+    _check_cells(where, x, size, scale_factor)
     axes = _rows(where, x, size, scale_factor, mode)
-    expected = (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes))
-    if tuple(grad_output.shape) != expected:
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {expected}; "
-            f"got grad_output.shape={tuple(grad_output.shape)}."
-        )
+    check_grad(where, grad_output, (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes)))
     grad = cast(grad_output, accumulator(x))
     for axis, rows in axes:
         grad = _scatter(grad, rows, axis, x.shape[axis])
@@ -327,16 +341,13 @@ def _linear(n: int, out: int, step: float) -> Rows:
     return [(left, 1 - (at - left)), (right, at - left)]
 
 
-def _check_spatial(where: str, x: Array) -> None:
-    if x.ndim < 3 or min(x.shape[2:]) < 1:
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial), every spatial size at least 1; "
-            f"got x.shape={tuple(x.shape)}."
-        )
+def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> None:
+    """Raise unless `x` is a batch with something to resample."""
+    check_spatial(where, x, size=size, scale_factor=scale_factor)
+    check_size(where, x)
 
 
-def _check_factor(where: str, x: Array, factor: int) -> tuple[int, int]:
+def _check_factor(where: str, x: Array, name: str, factor: int) -> tuple[int, int]:
     check_arrays(where, x=x)
-    _check_spatial(where, x)
-    (r,) = per_axis(where, "the factor", factor, 1, least=1)
-    return r, x.ndim - 2
+    check_batched(where, x)
+    return one_int(where, name, factor, least=1), x.ndim - 2

@@ -256,9 +256,10 @@ def test_autograd_is_the_backward(torch, name, options):
 def test_prelu_is_torchs(xp, torch, shape):
     grid = torch.tensor(GRID).nan_to_num(3, 7, -7)[: math.prod(shape)].reshape(shape)
     channels = shape[1] if len(shape) > 1 else 1
-    for dtype, count in itertools.product(dtypes(xp), {1, channels}):
+    weights = [torch.tensor(-0.5), *(torch.linspace(-0.5, 2, n) for n in {1, channels})]
+    for dtype, weight in itertools.product(dtypes(xp), weights):
         kind = getattr(torch, dtype)
-        x, w = (t.to(kind).double().clone() for t in (grid, torch.linspace(-0.5, 2, count)))
+        x, w = (t.to(kind).double().clone() for t in (grid, weight))
         arrays = (x.numpy().copy(), w.numpy().copy())
         y = torch.nn.functional.prelu(x.requires_grad_(), w.requires_grad_())
         oracles = (y.detach(), *torch.autograd.grad(y.sum(), (x, w)))
@@ -562,9 +563,13 @@ REFUSED = [
     ("relu_backward", (np.ones(2, np.float32), ONES), {}, TypeError,
      "x and grad_output must have one dtype; got float64 and float32."),
     ("prelu", (np.ones((2, 3)), ONES), {}, ValueError,
-     "prelu: weight must have one value, shape (1,), or one for each channel of axis 1, shape "
-     "(3,); got weight.shape=(2,), x.shape=(2, 3)."),
-    ("prelu", (np.ones(3), np.ones(3)), {}, ValueError, "got weight.shape=(3,), x.shape=(3,)."),
+     "prelu: weight must have one value, shape () or (1,), or one for each channel of axis 1, "
+     "shape (3,); got weight.shape=(2,), x.shape=(2, 3). Add the batch axis: x[None]."),
+    ("prelu", (np.ones((2, 3)), np.ones(4)), {}, ValueError, "(4,), x.shape=(2, 3)."),
+    ("prelu", (np.ones(3), np.ones(3)), {}, ValueError,
+     "or one for each channel of axis 1, which x has not; got weight.shape=(3,), x.shape=(3,). "
+     "Add the batch axis: x[None]."),
+    ("prelu", (np.ones(()), np.ones(2)), {}, ValueError, "got weight.shape=(2,), x.shape=()."),
     ("prelu", (np.ones((2, 3)), np.ones((1, 3))), {}, ValueError, "got weight.shape=(1, 3)"),
     ("prelu_backward", (np.ones((1, 2)), np.ones((2, 3)), np.ones(3)), {}, ValueError,
      "prelu_backward: grad_output must have the shape of x, (2, 3);"),
@@ -611,9 +616,7 @@ def test_forward_and_backward_take_the_same_options(name):
     ahead = [*inspect.signature(forward(name)).parameters.values()]
     back = [*inspect.signature(backward(name)).parameters.values()]
     assert [p.name for p in back] == ["grad_output", *(p.name for p in ahead)]
-    assert [p.default for p in back[1:]] == [p.default for p in ahead]
-    if name != "prelu":
-        assert all(p.kind is p.KEYWORD_ONLY for p in back[2:])
+    assert back[1:] == ahead  # defaults and kinds, too: by position or by name
 
 
 @pytest.mark.parametrize("name", [*NAMES, "prelu"])

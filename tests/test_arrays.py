@@ -17,10 +17,6 @@ def window_of(g):
     return make_window("f", g.kernel, g.stride, g.padding, g.dilation, g.rank, g.mode)
 
 
-def batched(g, array):
-    return array if g.batch is not None else array[None]
-
-
 # ---- by hand ----
 
 
@@ -80,7 +76,7 @@ def test_add_unpadded_by_hand(xp, mode, expected):
 
 @given(g=geometries())
 def test_windows_hold_what_indexing_finds(xp, g):
-    padded = batched(g, g.padded(g.x))
+    padded = g.padded(g.x)
     view = xp.numpy(_windows.windows(xp.asarray(padded), window_of(g)))
     assert view.shape == (*padded.shape[:2], *g.out, *g.kernel)
     for u in np.ndindex(*g.out):
@@ -93,9 +89,9 @@ def test_windows_hold_what_indexing_finds(xp, g):
 
 @given(g=geometries())
 def test_pad_is_numpys(xp, g):
-    x = batched(g, g.x)
+    x = g.x
     padded = _windows.pad(xp.asarray(x), g.padding, g.mode)
-    np.testing.assert_array_equal(xp.numpy(padded), batched(g, g.padded(g.x)))
+    np.testing.assert_array_equal(xp.numpy(padded), g.padded(g.x))
 
 
 @given(g=geometries(batches=(0, 2)))
@@ -114,7 +110,7 @@ def test_a_tile_padded_is_a_piece_of_the_input_padded(xp, g):
 @given(g=geometries())
 def test_scatter_is_the_adjoint_of_windows(xp, g):
     """Sum(windows(x) * y) = sum(x * scatter(y)), exactly: all values are whole."""
-    x, window = batched(g, g.padded(g.x)), window_of(g)
+    x, window = g.padded(g.x), window_of(g)
     y = whole(*x.shape[:2], *g.out, *g.kernel, seed=5)
     forth = xp.numpy(_windows.windows(xp.asarray(x), window))
     back = xp.numpy(_windows.scatter(xp.asarray(y), x.shape[2:], window))
@@ -123,8 +119,8 @@ def test_scatter_is_the_adjoint_of_windows(xp, g):
 
 @given(g=geometries())
 def test_add_unpadded_is_the_adjoint_of_pad(xp, g):
-    x = batched(g, g.x)
-    y = whole(*batched(g, g.padded(g.x)).shape, seed=5)
+    x = g.x
+    y = whole(*g.padded(g.x).shape, seed=5)
     back = _arrays.new(x.shape, xp.asarray(x))
     _windows.add_unpadded(back, xp.asarray(y), g.padding, g.mode)
     forth = xp.numpy(_windows.pad(xp.asarray(x), g.padding, g.mode))

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import MODES, geometries, whole
 
 import convlib as cl
+from convlib.convolution import METHODS
 
 # ---- by hand ----
 
@@ -89,13 +91,11 @@ def torch_conv(torch, x, weight, bias, g):
     """The same by torch: its own padding, then its own kernel."""
     mode = "constant" if g.mode == "zeros" else g.mode
     sides = [p for pair in reversed(g.padding) for p in pair]
-    lead = x if g.batch is not None else x[None]
     if g.batch == 0:  # torch's modes refuse an empty batch; what the padding holds is no matter
         mode = "constant"
-    padded = torch.nn.functional.pad(lead, sides, mode=mode)
+    padded = torch.nn.functional.pad(x, sides, mode=mode)
     kernel = getattr(torch.nn.functional, f"conv{g.rank}d")
-    y = kernel(padded, weight, bias, g.stride, 0, g.dilation, g.groups)
-    return y if g.batch is not None else y[0]
+    return kernel(padded, weight, bias, g.stride, 0, g.dilation, g.groups)
 
 
 @given(g=geometries(), budget=st.sampled_from([1, 500, cl.COLUMN_BUDGET]))
@@ -103,7 +103,7 @@ def test_conv_is_torchs(xp, torch, g, budget):
     tensors = [torch.from_numpy(a) for a in (g.x, g.weight, g.bias)]
     expected = torch_conv(torch, *tensors, g).numpy()
     y = xp.call(cl.conv, g.x, g.weight, g.bias, budget=budget, **g.options)
-    assert y.shape == (*g.lead, g.groups * g.made, *g.out)
+    assert y.shape == (g.batch, g.groups * g.made, *g.out)
     np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-11)
 
 
@@ -131,6 +131,55 @@ def test_autograd_through_conv_is_conv_backward(torch, g, budget, method):
         np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
+@given(g=geometries(), method=st.sampled_from([*METHODS]))
+def test_each_method_finds_the_gradients(torch, g, method):
+    if method == "winograd":
+        assume(max(g.dilation) == 1 and max(g.kernel) <= (3 if g.rank == 3 else 5))
+    expected = cl.conv_backward(g.y, g.x, g.weight, **g.options)
+    arrays = [torch.from_numpy(a) if method == "native" else a for a in (g.y, g.x, g.weight)]
+    grads = cl.conv_backward(*arrays, method=method, **g.options)
+    for ours, theirs in zip(grads, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-12, atol=1e-9)
+
+
+NEEDS = [*product([True, False], repeat=3)]
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+def test_gradients_that_nobody_needs_are_none(xp, monkeypatch, needs):
+    """And are not computed."""
+    shapes = {cl.conv_backward: (3, 4, 2, 2), cl.conv_transpose_backward: (4, 3, 2, 2)}
+    arrays = {f: [xp.asarray(whole(*s, seed=1)) for s in ((2, 3, 4, 4), (2, 4, 5, 5), weight)]
+              for f, weight in shapes.items()}  # fmt: skip
+    arrays[cl.conv_transpose_backward][0] = xp.asarray(whole(2, 3, 6, 6, seed=1))
+    whole_answers = {f: f(*given_) for f, given_ in arrays.items()}
+    if not needs[0]:
+        monkeypatch.setattr("convlib.convolution.METHODS", {})
+        monkeypatch.setattr("convlib.transpose.ADJOINTS", {"auto": None})
+    if not needs[1]:
+        monkeypatch.setattr("convlib.methods.im2col.backward_weight", None)
+    for function, given_ in arrays.items():
+        for ours, theirs, need in zip(
+            function(*given_, needs=list(needs)), whole_answers[function], needs, strict=True
+        ):
+            if need:
+                np.testing.assert_array_equal(xp.numpy(ours), xp.numpy(theirs))
+            else:
+                assert ours is None
+
+
+@pytest.mark.parametrize("needs", [True, None, "all", (), (True, True), (1, 1, 1), (True,) * 4])
+@pytest.mark.parametrize("name", ["conv_backward", "conv_transpose_backward"])
+def test_needs_are_three_of_true_and_false(name, needs):
+    x, one = np.ones((1, 1, 3)), np.ones((1, 1, 1))
+    words = (
+        f"{name}: needs must be three of True and False, for grad_x, grad_weight and grad_bias; "
+        f"got needs={needs!r}."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        getattr(cl, name)(x, x, one, needs=needs)
+
+
 SMOOTH = [
     ((1, 2, 4), (2, 1, 2), {"padding": 1, "groups": 2}),
     ((2, 1, 5), (1, 1, 2), {"stride": 2, "dilation": 2, "budget": 1}),
@@ -155,7 +204,6 @@ def test_autograd_is_the_slope(torch, x, weight, options, order):
 
 @pytest.mark.parametrize(("x", "weight", "options"), SMOOTH)
 def test_gradients_of_the_gradients(torch, x, weight, options):
-    options = {k: v for k, v in options.items() if k != "method"}
     x, weight = torch.from_numpy(whole(*x)), torch.from_numpy(whole(*weight, seed=1))
     given_ = [a.requires_grad_() for a in (cl.conv(x, weight, **options), x, weight)]
     given_[0] = given_[0].detach().requires_grad_()
@@ -202,8 +250,7 @@ def test_gradients_are_the_adjoints(xp, g):
     assert [grad_x.shape, grad_weight.shape] == [g.x.shape, g.weight.shape]
     total = (convolve(xp, g, g.x, g.weight) * g.y).sum()
     assert total == (g.x * grad_x).sum() == (g.weight * grad_weight).sum()
-    axes = tuple(i for i in range(g.y.ndim) if i != len(g.lead))
-    np.testing.assert_array_equal(grad_bias, g.y.sum(axis=axes))
+    np.testing.assert_array_equal(grad_bias, g.y.sum(axis=(0, *range(2, g.y.ndim))))
 
 
 @given(g=geometries())
@@ -249,11 +296,10 @@ def test_on_a_ring_every_shift_passes_through(g, shift):
 
 @given(g=geometries())
 def test_groups_are_blocks_side_by_side(xp, g):
-    axis = len(g.lead)
-    xs, ws = np.split(g.x, g.groups, axis), np.split(g.weight, g.groups)
+    xs, ws = np.split(g.x, g.groups, 1), np.split(g.weight, g.groups)
     alone = {**g.options, "groups": 1}
     blocks = [cl.conv(x, w, **alone) for x, w in zip(xs, ws, strict=True)]
-    np.testing.assert_array_equal(convolve(xp, g, g.x, g.weight), np.concatenate(blocks, axis))
+    np.testing.assert_array_equal(convolve(xp, g, g.x, g.weight), np.concatenate(blocks, 1))
 
 
 @given(g=geometries())
@@ -280,16 +326,6 @@ def test_dilation_is_a_kernel_with_zeros_between(xp, g):
     np.testing.assert_array_equal(convolve(xp, g, g.x, g.weight), expected)
 
 
-@given(g=geometries(batches=(None,)))
-def test_unbatched_is_a_batch_of_one(xp, g):
-    y = convolve(xp, g, g.x[None], g.weight, g.bias)
-    np.testing.assert_array_equal(convolve(xp, g, g.x, g.weight, g.bias), y[0])
-    ones = cl.conv_backward(g.y[None], g.x[None], g.weight, **g.options)
-    grads = xp.call(cl.conv_backward, g.y, g.x, g.weight, **g.options)
-    np.testing.assert_array_equal(grads[0], ones[0][0])
-    np.testing.assert_array_equal(grads[1], ones[1])
-
-
 @given(g=geometries(modes=("zeros",), groups=(1,)))
 def test_two_layers_make_one(g):
     """A 1x1 convolution after another is that other with mixed kernels: (v * w) x = v * (w x)."""
@@ -299,7 +335,7 @@ def test_two_layers_make_one(g):
     np.testing.assert_array_equal(after, cl.conv(g.x, mixed, **g.options))
 
 
-@given(g=geometries(batches=(None, 1, 2)), data=st.data())
+@given(g=geometries(batches=(1, 2)), data=st.data())
 def test_backward_is_the_central_difference(g, data):
     """Of sum(conv * y), which is linear in each argument: the difference is exact."""
     grads = cl.conv_backward(g.y, g.x, g.weight, **g.options)
@@ -341,8 +377,9 @@ REFUSED = [
     ((8, 3, 9, 9), (16, 2, 3, 3), {"groups": 2}, ValueError,
      "x has 3 channels, but weight and groups expect 2 * 2 = 4; got x.shape=(8, 3, 9, 9), "
      "weight.shape=(16, 2, 3, 3), groups=2."),
-    ((3, 9, 9), (16, 2, 3, 3), {}, ValueError,
-     "x has 3 channels, but weight and groups expect 1 * 2 = 2; got x.shape=(3, 9, 9)"),
+    ((3, 9, 9), (16, 3, 3, 3), {}, ValueError,
+     "x must be (B, C, *spatial), batched, with 2 + 2 = 4 axes for kernels of 2 axes; got "
+     "x.shape=(3, 9, 9). Add the batch axis: x[None]."),
     ((1, 4, 9), (3, 2, 3), {"groups": 2}, ValueError,
      "groups must divide the 3 kernels of weight, but 3 = 1 * 2 + 1; got x.shape=(1, 4, 9), "
      "weight.shape=(3, 2, 3), groups=2."),
@@ -352,14 +389,16 @@ REFUSED = [
     ((1, 1, 4), (1, 1, 9), {"padding": ((1, 2),)}, ValueError,
      "spans 1*(9 - 1) + 1 = 9, the padded input is 4 + 1 + 2 = 7. Use padding >= 3."),
     ((9, 9), (1, 1, 3, 3), {}, ValueError,
-     "x must have 4 axes (batch, channels, 2 spatial) or 3 (no batch); got x.shape=(9, 9)."),
-    ((1, 1, 1, 9, 9), (1, 1, 3, 3), {}, ValueError, "got x.shape=(1, 1, 1, 9, 9)."),
+     "for kernels of 2 axes; got x.shape=(9, 9). Add 2 axes in front: x[None, None]."),
+    ((1, 1, 1, 9, 9), (1, 1, 3, 3), {}, ValueError,
+     "got x.shape=(1, 1, 1, 9, 9). Give the kernels as many: weight[:, :, None]."),
     ((1, 9), (3, 3), {}, ValueError,
-     "weight must be (K, C/groups, *kernel), with one kernel axis at least; got "
-     "weight.shape=(3, 3)."),
+     "weight must be (K, C/groups, *kernel), with one kernel axis at least and no axis empty; got "
+     "weight.shape=(3, 3). Kernels of one cell are weight[..., None]."),
     ((1, 1, 9), (1, 1, 0), {}, ValueError,
-     "no axis of weight may be empty; got weight.shape=(1, 1, 0)."),
-    ((1, 1, 0), (1, 1, 1), {}, ValueError, "every spatial size must be at least 1; got (0,)."),
+     "no axis empty; got weight.shape=(1, 1, 0)."),
+    ((1, 1, 0), (1, 1, 1), {}, ValueError,
+     "every spatial size of x must be at least 1; got x.shape=(1, 1, 0)."),
     ((1, 1, 9), (1, 1, 3), {"stride": 0}, ValueError, "stride must be at least 1; got stride=0."),
     ((1, 1, 9), (1, 1, 3), {"stride": 1.0}, TypeError, "stride must be an int; got stride=1.0."),
     ((1, 1, 9), (1, 1, 3), {"stride": True}, TypeError, "stride must be an int; got stride=True."),
@@ -417,8 +456,6 @@ def test_the_outputs_gradient_has_the_outputs_shape(xp, shape):
     grad, x, weight = (xp.asarray(whole(*s)) for s in (shape, (1, 1, 4), (3, 1, 2)))
     with pytest.raises(ValueError, match=re.escape(words)):
         cl.conv_backward(grad, x, weight)
-    with pytest.raises(ValueError, match=re.escape("the output, (3, 3); got")):
-        cl.conv_backward(grad[None], x[0], weight)
 
 
 def test_each_argument_is_an_array_of_the_same_kind(xp):
@@ -595,7 +632,6 @@ def test_results_are_new_memory():
     x, one = whole(1, 1, 4, 4), np.ones((1, 1, 1, 1))
     for y in (
         cl.conv(x, one),
-        cl.conv(x[0], one),
         cl.conv(x, one, method="direct"),
         *cl.conv_backward(x, x, one),
     ):

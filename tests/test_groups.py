@@ -71,13 +71,11 @@ def depthwise(g):
 
 
 def torch_conv(torch, g, x, weight, bias, **options):
-    """torch's kernel on a padded, batched input, without its batch again where `g` has none."""
-    x = torch.from_numpy(x if g.batch is not None else x[None])
+    """torch's kernel on a padded input."""
     sides = [p for pair in reversed(g.padding) for p in pair]
     kernel = getattr(torch.nn.functional, f"conv{g.rank}d")
-    padded = torch.nn.functional.pad(x, sides)
-    y = kernel(padded, torch.from_numpy(weight), torch.from_numpy(bias), **options).numpy()
-    return y if g.batch is not None else y[0]
+    padded = torch.nn.functional.pad(torch.from_numpy(x), sides)
+    return kernel(padded, torch.from_numpy(weight), torch.from_numpy(bias), **options).numpy()
 
 
 @given(g=geometries(modes=("zeros",)))
@@ -91,12 +89,12 @@ def test_depthwise_is_torchs_with_a_group_a_channel(xp, torch, g):
 
 @given(g=geometries(modes=("zeros",)), kernels=st.integers(1, 3))
 def test_pointwise_is_a_matrix_product_at_every_cell(xp, g, kernels):
-    channels, axis = g.groups * g.seen, len(g.lead)
+    channels = g.groups * g.seen
     mix, bias = whole(kernels, channels, seed=5), whole(kernels, seed=6)
     y = xp.call(cl.pointwise_conv, g.x, mix.reshape(kernels, channels, *(1,) * g.rank), bias)
-    assert y.shape == (*g.lead, kernels, *g.size)
-    expected = np.moveaxis(g.x, axis, -1) @ mix.T + bias
-    np.testing.assert_array_equal(np.moveaxis(y, axis, -1), expected)
+    assert y.shape == (g.batch, kernels, *g.size)
+    expected = np.moveaxis(g.x, 1, -1) @ mix.T + bias
+    np.testing.assert_array_equal(np.moveaxis(y, 1, -1), expected)
 
 
 @given(g=geometries(modes=("zeros",)), kernels=st.integers(1, 3))
@@ -271,20 +269,31 @@ def refuses(function, error, words, *arguments, **options):
 @pytest.mark.parametrize(
     ("x", "weight", "words"),
     [
-        ((1, 2, 5), (2, 2, 3), "(C*m, 1, *kernel), one channel deep; got weight.shape=(2, 2, 3)."),
-        ((1, 2, 5), (2, 1), "(C*m, 1, *kernel), one channel deep; got weight.shape=(2, 1)."),
+        ((1, 2, 5), (2, 2, 3),
+         "NAME must be (C*m, 1, *kernel), one channel deep; got x.shape=(1, 2, 5), "
+         "NAME.shape=(2, 2, 3). For kernels that see several channels, use conv."),
+        ((1, 2, 5), (2, 1),
+         "NAME must be (C*m, 1, *kernel), with one kernel axis at least and no axis empty; got "
+         "NAME.shape=(2, 1). Kernels of one cell are NAME[..., None]."),
         ((1, 2, 5), (3, 1, 3),
-         "each of the 2 channels of x needs as many kernels; got 3 kernels, x.shape=(1, 2, 5), "
-         "weight.shape=(3, 1, 3)."),
-        ((1, 0, 5), (2, 1, 3), "each of the 0 channels of x needs as many kernels; got 2 kernels"),
-        ((2, 2, 5, 5), (2, 1, 3), "x must have 3 axes (batch, channels, 1 spatial) or 2 (no"),
+         "NAME must have as many kernels for each of the 2 channels of x, but 3 = 1 * 2 + 1; got "
+         "x.shape=(1, 2, 5), NAME.shape=(3, 1, 3)."),
+        ((1, 0, 5), (2, 1, 3), "x must have one channel at least; got x.shape=(1, 0, 5), NAME.sha"),
+        ((2, 2, 5, 5), (2, 1, 3),
+         "x must be (B, C, *spatial), batched, with 2 + 1 = 3 axes for kernels of 1 axis; got "
+         "x.shape=(2, 2, 5, 5). Give the kernels as many: NAME[:, :, None]."),
+        ((2, 5), (2, 1, 3),
+         "x must be (B, C, *spatial), batched, with 2 + 1 = 3 axes for kernels of 1 axis; got "
+         "x.shape=(2, 5). Add the batch axis: x[None]."),
     ],
 )  # fmt: skip
 def test_depthwise_refuses_with_the_numbers(xp, x, weight, words):
     x, weight = xp.asarray(whole(*x)), xp.asarray(whole(*weight))
-    refuses(cl.depthwise_conv, ValueError, words, x, weight)
+    said = f"depthwise_conv: {words.replace('NAME', 'weight')}"
+    refuses(cl.depthwise_conv, ValueError, said, x, weight)
     point = xp.asarray(whole(1, 1, 1))
-    refuses(cl.separable_conv, ValueError, words, x, weight, point)
+    said = f"separable_conv: {words.replace('NAME', 'depthwise')}"
+    refuses(cl.separable_conv, ValueError, said, x, weight, point)
 
 
 def test_no_kernels_are_refused():
@@ -299,13 +308,45 @@ def test_no_kernels_are_refused():
 @pytest.mark.parametrize(
     ("x", "weight", "words"),
     [
-        ((1, 2, 5), (3, 2, 2), "(K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2, 2)."),
-        ((1, 2, 5), (3, 2), "(K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2)."),
-        ((1, 2, 5), (3, 4, 1), "x has 2 channels, but weight and groups expect 1 * 4 = 4; got"),
+        ((1, 2, 5), (3, 2, 2),
+         "weight must be (K, C, 1, ...), kernels of one cell; got weight.shape=(3, 2, 2). For "
+         "larger kernels, use conv."),
+        ((1, 2, 5), (3, 2), "got weight.shape=(3, 2). Kernels of one cell are weight[..., None]."),
+        ((1, 2, 5), (3, 4, 1),
+         "x has 2 channels, but weight reads 4, its second axis; got x.shape=(1, 2, 5), "
+         "weight.shape=(3, 4, 1)."),
+        ((2, 5), (3, 2, 1), "got x.shape=(2, 5). Add the batch axis: x[None]."),
     ],
-)
+)  # fmt: skip
 def test_pointwise_refuses_with_the_numbers(xp, x, weight, words):
     refuses(cl.pointwise_conv, ValueError, words, xp.asarray(whole(*x)), xp.asarray(whole(*weight)))
+
+
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        ((3, 2, 2),
+         "pointwise must be (K, C, 1, ...), kernels of one cell; got pointwise.shape=(3, 2, 2). "
+         "For larger kernels, use conv."),
+        ((0, 2, 1), "with one kernel axis at least and no axis empty; got pointwise.shape=(0, 2,"),
+        ((3, 4, 1),
+         "depthwise gives 2 channels, but pointwise reads 4, its second axis; got "
+         "depthwise.shape=(2, 1, 3), pointwise.shape=(3, 4, 1)."),
+        ((3, 2, 1, 1),
+         "depthwise and pointwise must have as many kernel axes as each other; got depthwise.shape="
+         "(2, 1, 3), pointwise.shape=(3, 2, 1, 1). Use pointwise.reshape(3, 2, 1)."),
+    ],
+)  # fmt: skip
+def test_separable_refuses_in_its_own_words(xp, monkeypatch, point, words):
+    """And before the first half is computed."""
+    x, depth, point = (xp.asarray(whole(*shape)) for shape in ((1, 2, 5), (2, 1, 3), point))
+    monkeypatch.setattr("convlib.groups.compute", None)
+    refuses(cl.separable_conv, ValueError, words, x, depth, point)
+    good = xp.asarray(whole(3, 2, 1))
+    words = "separable_conv: bias must have one value for each of the 3 kernels, shape (3,); got"
+    refuses(cl.separable_conv, ValueError, words, x, depth, good, good[0, :, 0])
+    words = "separable_conv: stride must be an int; got stride=1.5."
+    refuses(cl.separable_conv, TypeError, words, x, depth, good, stride=1.5)
 
 
 @pytest.mark.parametrize("name", ["channel_shuffle", "channel_unshuffle"])
@@ -316,8 +357,11 @@ def test_the_shuffle_refuses_with_the_numbers(xp, name):
     refuses(function, ValueError, f"{name}: groups must be at least 1; got groups=0.", x, 0)
     refuses(function, TypeError, f"{name}: groups must be an int; got groups=2.0.", x, 2.0)
     refuses(function, TypeError, f"{name}: groups must be an int; got groups=True.", x, True)
-    for shape in ((6, 2), (6,), (1, 0, 2)):
-        words = f"{name}: x must be (B, C, *spatial) with one channel at least; got x.shape={shape}"
+    for shape, repair in (((6, 2), "the batch axis: x[None]"), ((6,), "2 axes in front: x[None, ")):
+        words = (
+            f"{name}: x must be (B, C, *spatial), batched, with 3 axes at least; got "
+            f"x.shape={shape}. Add {repair}"
+        )
         refuses(function, ValueError, words, xp.asarray(np.ones(shape)), 1)
     refuses(function, TypeError, f"{name}: x must be a numpy.ndarray or a torch.Tensor", [[[1]]], 1)
 
@@ -371,6 +415,13 @@ def test_an_empty_batch(xp):
     assert xp.call(cl.depthwise_conv, x, whole(8, 1, 2)).shape == (0, 8, 2)
     assert xp.call(cl.pointwise_conv, x, whole(5, 4, 1)).shape == (0, 5, 3)
     assert xp.call(cl.separable_conv, x, whole(8, 1, 2), whole(5, 8, 1)).shape == (0, 5, 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 0), (2, 4, 3, 0), (1, 0, 3), (0, 0, 0, 2)])
+def test_empty_images_and_no_channels(xp, torch, shape):
+    theirs = torch.nn.functional.channel_shuffle(torch.zeros(shape), 2)
+    for function in (cl.channel_shuffle, cl.channel_unshuffle):
+        assert xp.call(function, np.zeros(shape), groups=2).shape == shape == tuple(theirs.shape)
 
 
 def test_any_layout_in_memory():

@@ -283,17 +283,17 @@ def test_autograd_of_each_shuffle_is_the_other(torch):
     ("name", "shape", "factor", "error", "words"),
     [
         ("pixel_shuffle", (1, 6, 2, 2), 2, ValueError,
-         "the channels must be a multiple of 2**2 = 4, one for each cell of a block; got 6, "
-         "x.shape=(1, 6, 2, 2)."),
-        ("pixel_shuffle", (1, 6, 2), 4, ValueError, "a multiple of 4**1 = 4, one for each cell"),
+         "the channels of x must be a multiple of upscale_factor**2 = 2**2 = 4, one for each cell "
+         "of a block, but 6 = 1 * 4 + 2; got x.shape=(1, 6, 2, 2)."),
+        ("pixel_shuffle", (1, 6, 2), 4, ValueError, "upscale_factor**1 = 4**1 = 4, one for each"),
         ("pixel_unshuffle", (1, 1, 4, 6), 4, ValueError,
-         "the factor must divide every spatial size; got 4 for (4, 6)."),
+         "downscale_factor must divide every spatial size of x; got downscale_factor=4, "
+         "x.shape=(1, 1, 4, 6)."),
         *((name, *rest) for name in ("pixel_shuffle", "pixel_unshuffle") for rest in (
-            ((4, 4), 2, ValueError, "every spatial size at least 1; got x.shape=(4, 4)."),
-            ((1, 4, 0), 2, ValueError, "every spatial size at least 1; got x.shape=(1, 4, 0)."),
-            ((1, 4, 4), 0, ValueError, "the factor must be at least 1; got"),
-            ((1, 4, 4), 2.0, TypeError, "the factor must be an int; got"),
-            ((1, 4, 4), True, TypeError, "the factor must be an int; got"),
+            ((4, 4), 2, ValueError, "3 axes at least; got x.shape=(4, 4). Add the batch axis: x["),
+            ((1, 4, 4), 0, ValueError, "scale_factor must be at least 1; got"),
+            ((1, 4, 4), 2.0, TypeError, "scale_factor must be an int; got"),
+            ((1, 4, 4), True, TypeError, "scale_factor must be an int; got"),
         )),
     ],
 )  # fmt: skip
@@ -303,13 +303,16 @@ def test_pixel_shuffles_refuse_with_the_numbers(xp, name, shape, factor, error, 
 
 
 REFUSED = [
-    ((2, 3), {"size": 3}, ValueError, "every spatial size at least 1; got x.shape=(2, 3)."),
-    ((1, 1, 0), {"size": 3}, ValueError, "every spatial size at least 1; got x.shape=(1, 1, 0)."),
+    ((2, 3), {"size": 3}, ValueError, "3 axes at least; got x.shape=(2, 3). Add the batch axis:"),
+    ((1, 2, 3), {"size": (3, 3)}, ValueError, "2 + 2 = 4 axes for size=(3, 3); got x.shape=(1, 2"),
+    ((1, 2, 3), {"scale_factor": (3, 3)}, ValueError, "for scale_factor=(3, 3); got x.shape=(1,"),
+    ((1, 1, 0), {"size": 3}, ValueError,
+     "every spatial size of x must be at least 1; got x.shape=(1, 1, 0)."),
     ((1, 1, 3), {}, ValueError, "give either size or scale_factor; got size=None, scale"),
     ((1, 1, 3), {"size": 2, "scale_factor": 2}, ValueError, "got size=2, scale_factor=2."),
     ((1, 1, 3), {"size": 0}, ValueError, "size must be at least 1; got size=0."),
     ((1, 1, 3), {"size": 2.5}, TypeError, "size must be an int; got size=2.5."),
-    ((1, 1, 3), {"size": (2, 2)}, ValueError, "size must be an int; got 2: size=(2, 2)."),
+    ((1, 1, 3, 3), {"size": (2,)}, ValueError, "or 2 ints, one per axis; got 1: size=(2,)."),
     ((1, 1, 3), {"size": 2, "mode": "bilinear"}, ValueError,
      "mode must be one of ('nearest', 'linear'); got mode='bilinear'."),
     ((1, 1, 3), {"size": 2, "mode": None}, ValueError, "got mode=None."),
@@ -317,7 +320,7 @@ REFUSED = [
      "nothing is left: (3,) times scale_factor=0.25 is (0,)."),
     *(((1, 1, 3), {"scale_factor": bad}, ValueError,
        f"must be a positive number or 1 of them, one per axis; got scale_factor={bad!r}.")
-      for bad in (0, -1, math.inf, math.nan, (1, 2), ())),
+      for bad in (0, -1, math.inf, math.nan, (1, 2, 3), ())),
     *(((1, 1, 3), {"scale_factor": bad}, TypeError,
        f"scale_factor must be a number; got scale_factor={bad!r}.") for bad in (True, "2")),
     ((1, 1, 3), {"scale_factor": [None]}, TypeError, "got scale_factor=None."),
@@ -360,12 +363,12 @@ def test_arrays_are_of_one_kind_and_hold_numbers(torch):
         cl.resize_backward(x.astype("float32"), x, size=4)
 
 
-def test_options_are_given_by_name():
+def test_options_but_the_size_are_given_by_name():
     x = np.ones((1, 1, 3))
     with pytest.raises(TypeError, match="positional"):
-        cl.resize(x, 2)
+        cl.resize(x, 3, None)
     with pytest.raises(TypeError, match="positional"):
-        cl.resize_backward(x, x, 2)
+        cl.resize_backward(x, x, 3, None)
 
 
 @pytest.mark.parametrize("name", ["float16", "float32", "int8", "uint8", "int64", "complex64"])
@@ -426,6 +429,20 @@ def test_an_empty_batch(xp, mode):
     assert xp.call(cl.resize_backward, y, x, size=(5, 6), mode=mode).shape == x.shape
     assert xp.call(cl.pixel_shuffle, x, upscale_factor=2).shape == (0, 1, 6, 4)
     assert xp.call(cl.pixel_unshuffle, y[:, :, :4], downscale_factor=2).shape == (0, 16, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 4, 0), (1, 4, 0, 3), (0, 4, 2, 0), (1, 0, 2, 2), (2, 8, 3, 0, 2)]
+)
+def test_empty_images(xp, torch, shape):
+    """Nothing is rearranged to nothing; torch's shapes, where it has that many axes."""
+    y = xp.call(cl.pixel_shuffle, np.zeros(shape), upscale_factor=2)
+    rank = len(shape) - 2
+    assert y.shape == (shape[0], shape[1] // 2**rank, *(2 * n for n in shape[2:]))
+    if rank == 2:
+        theirs = torch.nn.functional.pixel_shuffle(torch.zeros(shape), 2)
+        assert y.shape == tuple(theirs.shape)
+    assert xp.call(cl.pixel_unshuffle, y, downscale_factor=2).shape == shape
 
 
 def test_results_are_new_memory():

@@ -78,13 +78,17 @@ def _side(span: int, out: int) -> int:
     return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
 
 
-def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
-    """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
+def check(where: str, x: Array, window: Window) -> None:
+    """Raise for numbers that may not be rounded."""
     if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
         raise ValueError(
-            f'conv: method="fft" takes real numbers that are not integers, for it rounds; got '
+            f'{where}: method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
+
+
+def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+    """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
     every = replace(window, stride=(1,) * len(window.stride))
     out = window.output_size(tuple(x.shape[2:]))
     maps = Maps(window, every.output_size(tuple(x.shape[2:])), x)

@@ -137,6 +137,17 @@ def suits(window: Window) -> bool:
     return plain and max(window.kernel_size) <= most
 
 
+def check(where: str, x: Array, window: Window) -> None:
+    """Raise where the method does not apply."""
+    if not suits(window) or is_whole(x):
+        raise ValueError(
+            f'{where}: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
+            f"side (3 from three axes on) and no integers, for its maps divide; got "
+            f"stride={window.stride}, dilation={window.dilation}, kernel_size="
+            f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'
+        )
+
+
 def _step(x: Array, window: Window) -> Ints:
     """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; few tiles: 2."""
     side, kernel = 6 if len(window.kernel_size) < 3 else 4, window.kernel_size
@@ -156,12 +167,5 @@ def forward(
     step: Ints | None = None,
 ) -> Array:
     """Four matrix products a block of tiles. `step`: outputs of a tile, else 4 for N = 3, or 2."""
-    if not suits(window) or is_whole(x):
-        raise ValueError(
-            f'conv: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
-            f"side (3 from three axes on) and no integers, for its maps divide; got "
-            f"stride={window.stride}, dilation={window.dilation}, kernel_size="
-            f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'
-        )
     maps = Maps(window.kernel_size, x, step or _step(x, window))
     return _points.forward(maps, x, weight, window, groups=groups, budget=budget)

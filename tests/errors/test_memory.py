@@ -13,13 +13,23 @@ from convlib import _checks
 BIG = 10**13  # bytes, and more: no machine of these years has them
 X, KERNEL = np.zeros((1, 1, 8)), np.zeros((1, 1, 3))
 MANY = np.broadcast_to(np.zeros(1), (1, 1, BIG))  # one number, seen everywhere
+KERNELS = np.broadcast_to(np.zeros(1), (1, 10**6, 1))
 TOO_LARGE = [
     lambda: cl.conv(X, KERNEL, padding=BIG),
     lambda: cl.conv(X, KERNEL, padding=BIG, stride=10**9),
     lambda: cl.conv(X, KERNEL, padding=((0, BIG),), padding_mode="replicate"),
     lambda: cl.conv_backward(X, X, KERNEL, padding=BIG),
     lambda: cl.depthwise_conv(X, KERNEL, padding=BIG),
+    lambda: cl.separable_conv(X, KERNEL, KERNEL[..., :1], padding=BIG),
+    lambda: cl.conv(X, KERNEL, stride=10**9, padding=10**12 // 16, method="fft"),
     lambda: cl.conv_transpose(np.zeros((1, 1, 10**5)), KERNEL, stride=10**9),
+    lambda: cl.conv_backward(
+        KERNELS, MANY[..., : 10**7], KERNELS.swapaxes(0, 1), stride=10**7, method="direct"
+    ),
+    lambda: cl.conv_transpose_backward(
+        MANY[..., : 10**7 + 2], MANY[..., : 10**7], KERNEL, method="matrix"
+    ),
+    lambda: cl.conv_transpose(MANY[..., : 10**7], KERNEL, method="matrix"),
     lambda: cl.conv_matrix(KERNEL, 10**9),
     lambda: cl.zero_insert(np.zeros((1, 1, 10**5)), 10**9),
     lambda: cl.overlap_count(BIG, 3),
@@ -28,6 +38,7 @@ TOO_LARGE = [
     lambda: cl.col2im(np.zeros((0, 3, BIG - 2)), BIG, 3),
     lambda: cl.max_pool(X, 3, stride=1, padding=((0, BIG),), ceil_mode=True),
     lambda: cl.avg_pool(X, 3, stride=1, padding=((BIG, BIG),)),
+    lambda: cl.lp_pool(X, np.inf, 3, stride=1, padding=((BIG, BIG),)),
     lambda: cl.adaptive_avg_pool(X, BIG),
     lambda: cl.adaptive_max_pool(X, BIG),
     lambda: cl.max_unpool(X, np.zeros((1, 1, 8), int), BIG, stride=1),
@@ -43,9 +54,11 @@ TOO_LARGE = [
 
 @pytest.mark.parametrize("attempt", TOO_LARGE)
 def test_a_request_beyond_the_memory_is_refused_at_once(attempt):
+    (name,) = {*attempt.__code__.co_names} & {*cl.__all__}
+    words = rf"^{name}: (.*would take \d+ bytes|.*nothing but padding)"
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=r"would take \d+ bytes|nothing but padding"):
+        with pytest.raises(ValueError, match=words):
             attempt()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -57,6 +70,9 @@ IMAGES = np.ones((2, 4, 5, 6))
 # Each makes more than it is given.
 GROWING = {
     "conv": lambda: cl.conv(IMAGES, np.ones((40, 2, 3, 2)), groups=2),
+    "separable_conv": lambda: cl.separable_conv(
+        IMAGES, np.ones((8, 1, 3, 2)), np.ones((40, 8, 1, 1)), stride=2
+    ),
     "conv_transpose": lambda: cl.conv_transpose(IMAGES, np.ones((4, 6, 3, 2)), stride=2, groups=2),
     "conv_matrix": lambda: cl.conv_matrix(np.ones((6, 2, 3, 2)), (5, 4), groups=2),
     "zero_insert": lambda: cl.zero_insert(IMAGES, (3, 2)),
@@ -69,12 +85,13 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize("call", GROWING.values(), ids=GROWING)
-def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, call):
+@pytest.mark.parametrize("name", GROWING)
+def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, name):
+    call = GROWING[name]
     y = call()
     monkeypatch.setattr(_checks, "MEMORY", y.nbytes - 1)
     words = f" of shape {y.shape} would take {y.nbytes} bytes, and there are {y.nbytes - 1} bytes"
-    with pytest.raises(ValueError, match=re.escape(words)):
+    with pytest.raises(ValueError, match=rf"^{name}: the (output|matrix){re.escape(words)}"):
         call()
 
 

@@ -43,6 +43,7 @@ class Entry:
     linear: bool = False  # in its first array
     whole: str = ""  # the integer dtypes that it takes
     slopes: int = 1  # how many of its arrays have a gradient; integers and indices have none
+    elementwise: bool = False  # arrays of any shape: the others are batched
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def columns(draw):
 def laid(draw):
     g = draw(geometries(modes=("zeros",)))
     rows = g.groups * g.seen * math.prod(g.kernel)
-    cols = whole(*g.lead, rows, math.prod(g.out), seed=5)
+    cols = whole(g.batch, rows, math.prod(g.out), seed=5)
     return [cols], g.window | {"output_size": g.size, "kernel_size": g.kernel}
 
 
@@ -241,13 +242,14 @@ def elements(draw, **options):
 
 @st.composite
 def learned(draw):
-    shape = (draw(st.integers(0, 3)), draw(st.integers(1, 3)), *draw(st.sampled_from([(), (3,)])))
-    return [whole(*shape) / 4, whole(draw(st.sampled_from([1, shape[1]])), seed=2) / 4], {}
+    shape = draw(st.lists(st.integers(0, 3), max_size=3))
+    slopes = draw(st.sampled_from([(), (1,), *(tuple(shape[1:2]),) * (len(shape) > 1)]))
+    return [np.asarray(whole(*a, seed=2) / 4) for a in (shape, slopes)], {}
 
 
 def activation(name, **options):
     integers = WHOLE if name in ("relu", "relu6") else ""
-    return Entry(elements(**options), torch_element(name), whole=integers)
+    return Entry(elements(**options), torch_element(name), whole=integers, elementwise=True)
 
 
 # ---- the table ----
@@ -293,13 +295,13 @@ FUNCTIONS = {
         whole=WHOLE,
     ),
     "max_unpool": Entry(unpools(), torch_pool("max_unpool"), True),
-    "prelu": Entry(learned(), torch_element("prelu"), slopes=2),
+    "prelu": Entry(learned(), torch_element("prelu"), slopes=2, elementwise=True),
     **{
         name: activation(name)
         for name in "relu relu6 sigmoid tanh silu selu mish hardswish logsigmoid".split()
     },
     "hardsigmoid": Entry(  # torch's own has a sixth in float32, for float64 too
-        elements(), lambda torch, x: torch.nn.functional.relu6(x + 3) / 6
+        elements(), lambda torch, x: torch.nn.functional.relu6(x + 3) / 6, elementwise=True
     ),
     "leaky_relu": activation("leaky_relu", negative_slope=[0.01, 0, 2, -1.5]),
     "elu": activation("elu", alpha=[1, 0.3, 0]),

@@ -19,11 +19,9 @@ def torch_conv(torch, x, weight, bias=None, *, padding=0, padding_mode="zeros", 
     pairs = [(p, p) if isinstance(p, int) else p for p in per_axis(padding, rank)]
     # torch's modes refuse an empty batch; what the padding holds is no matter then
     mode = TORCH_MODES.get(padding_mode, padding_mode) if len(x) else "constant"
-    images = x if x.ndim == rank + 2 else x[None]
     sides = [p for pair in reversed(pairs) for p in pair]
-    padded = torch.nn.functional.pad(images, sides, mode=mode) if any(sides) else images
-    y = nd(torch, "conv", rank)(padded, weight, bias, **options)
-    return y if x.ndim == rank + 2 else y[0]
+    padded = torch.nn.functional.pad(x, sides, mode=mode) if any(sides) else x
+    return nd(torch, "conv", rank)(padded, weight, bias, **options)
 
 
 def per_axis(value, rank):
@@ -31,8 +29,7 @@ def per_axis(value, rank):
 
 
 def torch_depthwise(torch, x, weight, bias=None, **options):
-    groups = x.shape[-weight.ndim + 1]
-    return torch_conv(torch, x, weight, bias, groups=groups, **options)
+    return torch_conv(torch, x, weight, bias, groups=x.shape[1], **options)
 
 
 def torch_separable(torch, x, weight, mixed, bias=None, **options):
@@ -43,14 +40,12 @@ def torch_transposed(torch, x, weight, bias=None, *, padding=0, output_padding=0
     """The whole output, cells added behind, and then cut."""
     options.pop("method", None)
     rank = weight.ndim - 2
-    images = x if x.ndim == rank + 2 else x[None]
-    y = nd(torch, "conv_transpose", rank)(images, weight, **options)
+    y = nd(torch, "conv_transpose", rank)(x, weight, **options)
     extra = per_axis(output_padding, rank)
     y = torch.nn.functional.pad(y, [side for e in reversed(extra) for side in (0, e)])
     pairs = [(p, p) if isinstance(p, int) else p for p in per_axis(padding, rank)]
     y = y[(..., *(slice(p[0], n - p[1]) for p, n in zip(pairs, y.shape[2:], strict=True)))]
-    y = y if bias is None else y + bias.reshape(-1, *(1,) * rank)
-    return y if x.ndim == rank + 2 else y[0]
+    return y if bias is None else y + bias.reshape(-1, *(1,) * rank)
 
 
 def torch_matrix(torch, weight, *, input_size, groups=1, **options):
@@ -72,18 +67,16 @@ def one_hot(torch, like, kernel, channels):
 
 def torch_columns(torch, x, *, kernel_size, **options):
     kernel = per_axis(kernel_size, x.ndim - 2)
-    channels = x.shape[-len(kernel) - 1]
-    weight = one_hot(torch, x, kernel, channels)
-    y = torch_conv(torch, x, weight, groups=channels, **options)
-    lead = x.shape[: x.ndim - len(kernel) - 1]
-    return y.reshape(*lead, len(weight), math.prod(y.shape[-len(kernel) :]))
+    weight = one_hot(torch, x, kernel, x.shape[1])
+    y = torch_conv(torch, x, weight, groups=x.shape[1], **options)
+    return y.reshape(*y.shape[:2], math.prod(y.shape[2:]))
 
 
 def torch_laid(torch, cols, *, output_size, **options):
     """The gradient of laying columns out is adding them back."""
     size = per_axis(output_size, 1)
     kernel = per_axis(options["kernel_size"], len(size))
-    x = torch.zeros(*cols.shape[:-2], cols.shape[-2] // math.prod(kernel), *size, dtype=cols.dtype)
+    x = torch.zeros(len(cols), cols.shape[1] // math.prod(kernel), *size, dtype=cols.dtype)
 
     def lay(x):
         return torch_columns(torch, x, **options | {"kernel_size": kernel})
