@@ -25,6 +25,7 @@ from ._arrays import (
     moveaxis,
     namespace,
     new,
+    pairwise,
 )
 from ._checks import IntOrInts, as_number, check_arrays, check_flags, check_memory, ieee, per_axis
 from ._windows import add_unpadded, pad, scatter, windows
@@ -487,8 +488,7 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
     window = _within(window, tuple(x.shape[2:]), out)
     total = pad(x, _read(window, tuple(x.shape[2:]), out))
     for axis in range(x.ndim - 2):
-        first, *rest = _taps(total, window, axis)
-        total = sum(rest, start=first)
+        total = pairwise(_taps(total, window, axis))
     return total
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace, new
+from ._arrays import Array, Ints, cast, channel_sums, is_tensor, namespace, new
 from ._checks import (
     IntOrInts,
     as_batch,
@@ -183,7 +183,7 @@ def conv_transpose_backward(
     grad_weight = im2col.backward_weight(
         layer.x, grad, layer.window, tuple(weight.shape), **options
     )
-    grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
+    grad_bias = channel_sums(cast(grad, grad_x.dtype))
     grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
     return tuple(cast(g, x.dtype) for g in grads)
 

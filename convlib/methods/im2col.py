@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
+from .._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new, pairwise
 from .._windows import add_unpadded, pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Pairs, Window, tiles
@@ -30,6 +30,9 @@ Part = tuple[slice, slice]
 
 WIDE = 64
 """Columns that make a good matrix product by themselves; narrower images share a tile."""
+
+LONG = 2**10
+"""Terms to a sum of a matrix product, at most: where matrices are small, the BLAS has one chain."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
@@ -108,13 +111,19 @@ def backward_weight(
 
     def work(mine: Iterator[Part]) -> None:
         scratch = Scratch(rows, keep=keeps_scratch(grad, x))
+
+        def products(place: Tile, some: slice, channels: slice) -> Iterator[Array]:
+            at, pairs = place
+            slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
+            count = some.stop - some.start
+            columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
+            laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
+            for start in range(0, max(1, laid.shape[2]), LONG):
+                run = (..., slice(start, start + LONG))
+                yield laid[run] @ columns[run].swapaxes(1, 2)
+
         for some, channels in mine:
-            count, total = some.stop - some.start, 0
-            for at, pairs in places:
-                slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
-                columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
-                laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
-                total = total + laid @ columns.swapaxes(1, 2)
+            total = pairwise(term for place in places for term in products(place, some, channels))
             found[some.start, channels.start] = total  # (g, K/G, r)
 
     share(work, _parts(groups, seen, shares), shares)
