@@ -59,12 +59,16 @@ def is_recording(*arrays: Array) -> bool:
 
 
 def accumulator(x: Array) -> Any:
-    """The dtype in which products of `x` are summed: float32 for half precision, else its own."""
+    """The dtype in which products of `x` are summed: float32 for half precision, else its own.
+
+    In this machine's order of bytes, whatever that of `x`: a result is cast to the dtype of `x`.
+    """
     if is_tensor(x):
         torch = namespace(x)
         return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
-    half = x.dtype.kind == "f" and x.dtype.itemsize == 2
-    return np.dtype(np.float32) if half else x.dtype
+    if x.dtype.kind == "f" and x.dtype.itemsize == 2:
+        return np.dtype(np.float32)
+    return x.dtype if x.dtype.isnative else x.dtype.newbyteorder("=")
 
 
 def cast(x: Array, dtype: Any) -> Array:

@@ -203,7 +203,7 @@ def join_tiles(cells: Array, image: Array, rank: int) -> None:
 def _move(target: Array, source: Array) -> None:
     """Copy. Runs of 8 or 16 bytes go as one number each: several times as fast as cell by cell."""
     one = None if is_tensor(source) else RUNS.get(source.shape[-1] * source.dtype.itemsize)
-    if one and source.strides[-1] == source.dtype.itemsize:
+    if one and source.strides[-1] == source.dtype.itemsize and source.dtype == target.dtype:
         target, source = target.view(one), source.view(one)
     target[...] = source
 

@@ -548,7 +548,7 @@ def _check_unpool(
             f"{where}: x and indices must be of one library and on one device; got "
             f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
         )
-    if indices.dtype != namespace(x).int64:
+    if accumulator(indices) != namespace(x).int64:  # in any order of bytes
         raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
     if tuple(indices.shape) != tuple(x.shape):
         raise ValueError(

@@ -382,7 +382,8 @@ def lp_pool_backward(
     check_gradient(where, grad_output, x, out)
     if math.isinf(norm_type):
         signed = math.copysign(1, norm_type) * abs(x)
-        return put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
+        grad = put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
+        return cast(grad, x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
     share = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
     share = share * _completion(share, x, window)
@@ -457,7 +458,8 @@ def spread_out(a: Array, shape: Ints) -> Array:
 
 def gather(x: Array, cells: Array) -> Array:
     """What `x` (B, C, *spatial) holds at flat positions (B, C, *out) of its grid."""
-    return namespace(x).take(x, in_memory(cells, x))
+    source = x if is_tensor(x) else np.asarray(x)  # not a file: NumPy would take a copy for one
+    return namespace(x).take(source, in_memory(cells, x))
 
 
 def put_back(grad: Array, cells: Array, x: Array) -> Array:
@@ -606,6 +608,7 @@ def _read(window: Window, size: Ints, out: Ints) -> Pairs:
 # ---- checks ----
 
 FLOATS = "float64 float32 float16 bfloat16"
+LONG_DOUBLE = np.dtype(np.longdouble).name  # NumPy's alone: taken where floats are
 
 
 def check_input(where: str, x: Array, dtypes: str | None = None) -> None:
@@ -619,7 +622,7 @@ def check_input(where: str, x: Array, dtypes: str | None = None) -> None:
     if min(x.shape[1:]) < 1:
         raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = _dtype_name(x)
-    if "complex" in name or (dtypes is not None and name not in dtypes.split()):
+    if "complex" in name or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
         expected = f"one of {dtypes}" if dtypes else "real"
         raise TypeError(
             f"{where}: the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."

@@ -278,6 +278,14 @@ def test_sums_of_half_precision_are_kept_in_float32(xp):
     assert _arrays.accumulator(xp.asarray([1.0], "float16")) == xp.dtype("float32")
 
 
+@pytest.mark.parametrize("name", ["f2", "f4", "f8", "g", "c8", "G", "i2", "u4", "i8"])
+def test_sums_are_kept_in_the_order_of_bytes_of_this_machine(name):
+    swapped = np.dtype(name).newbyteorder()
+    dtype = _arrays.accumulator(np.ones(1, swapped))
+    assert dtype.isnative
+    assert dtype == _arrays.accumulator(np.ones(1, name))
+
+
 def test_sums_of_bfloat16_are_kept_in_float32(torch):
     assert _arrays.accumulator(torch.ones(1, dtype=torch.bfloat16)) == torch.float32
 
