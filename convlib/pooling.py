@@ -540,8 +540,9 @@ def _divide(total: Array, count: Array) -> Array:
     """``total / count``; for integers cut off towards zero, as C divides."""
     if "float" in _dtype_name(total):
         return total / count
-    quotient = abs(total) // abs(count)
-    return namespace(total).where((total < 0) != (count < 0), -quotient, quotient)
+    below, size = -abs(total), abs(count)  # not above 0: there is no room for the least int64
+    quotient = (below + size - 1) // size  # rounded up, so towards 0
+    return namespace(total).where((total < 0) != (count < 0), quotient, -quotient)
 
 
 # ---- powers ----
