@@ -9,6 +9,11 @@ Axes, everywhere::
     y       (B, K, *out)
 
 NumPy in, NumPy out; tensor in, tensor out, on the same device.
+
+A result has the dtype of its first array, down to the order of its bytes: what comes from another
+machine's file is computed in this one's order, and given back in its own. It is a plain array, also
+where its input is a file mapped to memory. Long doubles are taken where floats are, and exact to
+the digits of a float64 at least: constants and tables have no more.
 """
 
 from ._work import clear_scratch

@@ -6,12 +6,13 @@ cutting a tile's share of the input out, and their adjoints stand here too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby, product
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ._arrays import Array, Ints, is_tensor, moveaxis, new
+from ._arrays import BLOCK, CHAIN, Array, Ints, axis_sums, is_tensor, moveaxis, new, pairwise
 from ._work import Scratch
 from .geometry import Pairs, Window, source_index
 
@@ -45,12 +46,19 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     """The adjoint of `windows`: add (B, C, *out, *kernel) back to the (B, C, *size) it came from.
 
     Where windows overlap, the parts add up. One strided addition a tap, so no two writes of one
-    addition meet.
+    addition meet. Many taps are added in blocks, for the digits of the sums.
     """
+    taps = list(product(*map(range, window.kernel_size)))
+    blocks = (taps[start : start + BLOCK] for start in range(0, len(taps), BLOCK))
+    return pairwise(_scatter_taps(parts, size, window, block) for block in blocks)
+
+
+def _scatter_taps(parts: Array, size: Ints, window: Window, taps: Sequence[Ints]) -> Array:
+    """What `scatter` makes of some of the taps."""
     rank = len(size)
     out = parts.shape[2 : 2 + rank]
     x = new((*parts.shape[:2], *size), parts)
-    for tap in np.ndindex(*window.kernel_size):
+    for tap in taps:
         read = tuple(
             slice(t * d, t * d + (o - 1) * s + 1, min(s, n))
             for t, d, o, s, n in zip(tap, window.dilation, out, window.stride, size, strict=True)
@@ -114,16 +122,23 @@ def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array
     """Put copies of its own cells before and after one axis of `x`."""
     lead = (slice(None),) * axis
     (kept,), (placed,) = _overlap(x.shape[axis : axis + 1], (pair,))
-    source = source_index(x.shape[axis], *pair, mode)
-    if placed == slice(0, len(source)):
+    before, after = _copied(x.shape[axis], kept, pair, mode)
+    if not before and not after:
         return x[(*lead, kept)]
     shape = list(x.shape)
-    shape[axis] = len(source)
+    shape[axis] += sum(pair)
     extended = new(shape, x, fill=False)
     extended[(*lead, placed)] = x[(*lead, kept)]
-    for ends in (slice(0, placed.start), slice(placed.stop, len(source))):
-        extended[(*lead, ends)] = x[(*lead, source[ends])]
+    extended[(*lead, slice(0, placed.start))] = x[(*lead, before)]
+    extended[(*lead, slice(placed.stop, None))] = x[(*lead, after)]
     return extended
+
+
+def _copied(n: int, kept: slice, pair: tuple[int, int], mode: str) -> tuple[list[int], list[int]]:
+    """Which of n cells the padding copies, before those that are kept and after them."""
+    before, after = pair
+    first = source_index(n, before, min(after, kept.start - n), mode)
+    return first, source_index(n, min(before, -kept.stop), after, mode)
 
 
 def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:
@@ -135,11 +150,26 @@ def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: st
     (kept,), (placed,) = _overlap((n,), (pair,))
     inner = folded[(*lead, kept)]
     inner += padded[(*lead, placed)]
-    for cell, source in enumerate(source_index(n, *pair, mode)):
-        if not placed.start <= cell < placed.stop:
-            target = folded[(*lead, source)]
-            target += padded[(*lead, cell)]
+    before, after = _copied(n, kept, pair, mode)
+    add_to_cells(folded, before, padded[(*lead, slice(0, placed.start))], axis)
+    add_to_cells(folded, after, padded[(*lead, slice(placed.stop, None))], axis)
     return folded
+
+
+def add_to_cells(total: Array, cells: Iterable[int], parts: Array, axis: int) -> None:
+    """Add slice u of `parts` along one axis to slice ``cells[u]`` of `total`, for every u.
+
+    Where more than a few neighbours go to one cell, they are summed first.
+    """
+    lead, stop = (slice(None),) * axis, 0
+    for cell, run in groupby(cells):
+        start, stop = stop, stop + sum(1 for _ in run)
+        target = total[(*lead, cell)]
+        if stop - start > CHAIN:
+            target += axis_sums(parts[(*lead, slice(start, stop))], axis)
+        else:
+            for u in range(start, stop):
+                target += parts[(*lead, u)]
 
 
 def _overlap(size: Sequence[int], pairs: Pairs) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -173,7 +203,7 @@ def join_tiles(cells: Array, image: Array, rank: int) -> None:
 def _move(target: Array, source: Array) -> None:
     """Copy. Runs of 8 or 16 bytes go as one number each: several times as fast as cell by cell."""
     one = None if is_tensor(source) else RUNS.get(source.shape[-1] * source.dtype.itemsize)
-    if one and source.strides[-1] == source.dtype.itemsize:
+    if one and source.strides[-1] == source.dtype.itemsize and source.dtype == target.dtype:
         target, source = target.view(one), source.view(one)
     target[...] = source
 

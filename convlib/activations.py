@@ -18,7 +18,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, is_tensor, namespace, pointwise_function
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    channel_sums,
+    is_tensor,
+    namespace,
+    pointwise_function,
+    row_sums,
+)
 from ._checks import as_number, check_arrays, check_choice
 
 BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
@@ -652,13 +661,11 @@ def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, 
     where = "prelu_backward"
     dtype, slopes = _prelu_slopes(where, x, weight, grad_output)
     xp, z, grad = namespace(x), cast(x, dtype), cast(grad_output, dtype)
-    axes = tuple(axis for axis in range(z.ndim) if axis != 1 or slopes.ndim == 0)
     with np.errstate(all="ignore"):
         grad_x = xp.where(z > 0, grad, slopes * grad)
         grad_weight = xp.where(z > 0, 0, z * grad)
-        if axes:  # torch sums over every axis where none is named
-            grad_weight = grad_weight.sum(axis=axes)
-        return _like(x, grad_x), _like(x, grad_weight.reshape(weight.shape))
+        sums = channel_sums(grad_weight) if slopes.ndim else row_sums(grad_weight.reshape(-1))
+        return _like(x, grad_x), _like(x, sums.reshape(weight.shape))
 
 
 def _prelu_slopes(where: str, x: Array, weight: Array, *grads: Array) -> tuple[Any, Array]:

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, is_recording, is_tensor, namespace, new
+from ._arrays import (
+    Array,
+    Ints,
+    accumulator,
+    axis_sums,
+    cast,
+    is_recording,
+    is_tensor,
+    namespace,
+    new,
+    row_sums,
+)
 from ._checks import IntOrInts, check_flags, check_memory, ieee, per_axis
 from .geometry import Padding, make_window
 from .pooling import (
@@ -53,7 +64,8 @@ def global_avg_pool(x: Array) -> Array:
 
     Notes
     -----
-    `adaptive_avg_pool` to size 1. Source: Lin, Chen and Yan, "Network in network" (2013).
+    `adaptive_avg_pool` to size 1; summed in blocks, whose sums are added in turn, so that a large
+    image costs no digits. Source: Lin, Chen and Yan, "Network in network" (2013).
     Book: "Max, average, global".
 
     Examples
@@ -441,13 +453,13 @@ def _is_global(spans: Spans) -> bool:
     return all(len(regions) == 1 for regions in spans)
 
 
-def _sum(x: Array, axes: Any, **options: bool) -> Array:
-    """``xp.sum``; in NumPy a whole grid's sum is a product with ones, as NumPy's own is slow."""
-    if is_tensor(x) or not options:
-        return namespace(x).sum(x, axes, **options)
+def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
+    """The sums of whole grids, or along one axis."""
+    if not keepdims:
+        return axis_sums(x, axes)
     batch, channels, *size = x.shape
-    flat = x.reshape(batch, channels, math.prod(size))
-    return (flat @ np.ones(math.prod(size), x.dtype)).reshape(batch, channels, *(1 for _ in size))
+    sums = row_sums(x.reshape(batch, channels, math.prod(size)))
+    return sums.reshape(batch, channels, *(1 for _ in size))
 
 
 @ieee

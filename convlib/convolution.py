@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
+from ._arrays import Array, Ints, accumulator, cast, channel_sums, is_tensor, namespace, new
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -322,8 +322,7 @@ def gradients(
         )
 
     def grad_bias() -> Array:
-        wide = cast(grad_output, accumulator(grad_output))
-        return wide.sum(axis=(0, *range(2, wide.ndim)))
+        return channel_sums(cast(grad_output, accumulator(grad_output)))
 
     each = zip(needs, (grad_x, grad_weight, grad_bias), strict=True)
     found = (cast(make(), grad_output.dtype) if need else None for need, make in each)

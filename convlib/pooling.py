@@ -25,6 +25,7 @@ from ._arrays import (
     moveaxis,
     namespace,
     new,
+    pairwise,
 )
 from ._checks import (
     IntOrInts,
@@ -400,7 +401,8 @@ def lp_pool_backward(
     check_gradient(where, grad_output, x, out)
     if math.isinf(norm_type):
         signed = math.copysign(1, norm_type) * abs(x)
-        return put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
+        grad = put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
+        return cast(grad, x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
     share = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
     share = share * _completion(share, x, window)
@@ -482,7 +484,8 @@ def spread_out(a: Array, shape: Ints) -> Array:
 
 def gather(x: Array, cells: Array) -> Array:
     """What `x` (B, C, *spatial) holds at flat positions (B, C, *out) of its grid."""
-    return namespace(x).take(x, in_memory(cells, x))
+    source = x if is_tensor(x) else np.asarray(x)  # not a file: NumPy would take a copy for one
+    return namespace(x).take(source, in_memory(cells, x))
 
 
 def put_back(grad: Array, cells: Array, x: Array) -> Array:
@@ -513,8 +516,7 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
     window = _within(window, tuple(x.shape[2:]), out)
     total = pad(x, _read(window, tuple(x.shape[2:]), out))
     for axis in range(x.ndim - 2):
-        first, *rest = _taps(total, window, axis)
-        total = sum(rest, start=first)
+        total = pairwise(_taps(total, window, axis))
     return total
 
 
@@ -564,8 +566,9 @@ def _divide(total: Array, count: Array) -> Array:
     """``total / count``; for integers cut off towards zero, as C divides."""
     if "float" in _dtype_name(total):
         return total / count
-    quotient = abs(total) // abs(count)
-    return namespace(total).where((total < 0) != (count < 0), -quotient, quotient)
+    below, size = -abs(total), abs(count)  # not above 0: there is no room for the least int64
+    quotient = (below + size - 1) // size  # rounded up, so towards 0
+    return namespace(total).where((total < 0) != (count < 0), quotient, -quotient)
 
 
 # ---- powers ----
@@ -632,6 +635,7 @@ def _read(window: Window, size: Ints, out: Ints) -> Pairs:
 # ---- checks ----
 
 FLOATS = "float64 float32 float16 bfloat16"
+LONG_DOUBLE = np.dtype(np.longdouble).name  # NumPy's alone: taken where floats are
 
 
 def check_input(where: str, x: Array, dtypes: str | None = None, **options: object) -> None:
@@ -644,7 +648,7 @@ def check_input(where: str, x: Array, dtypes: str | None = None, **options: obje
     if min(x.shape[1:]) < 1:
         raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = _dtype_name(x)
-    if "complex" in name or (dtypes is not None and name not in dtypes.split()):
+    if "complex" in name or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
         expected = f"one of {dtypes}" if dtypes else "real"
         raise TypeError(
             f"{where}: the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."
@@ -679,7 +683,7 @@ def check_indices(
             f"{where}: x and indices must be of one library and on one device; got "
             f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
         )
-    if indices.dtype != namespace(x).int64:
+    if accumulator(indices) != namespace(x).int64:  # in any order of bytes
         raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
     if tuple(indices.shape) != shape:
         raise ValueError(

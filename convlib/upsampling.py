@@ -23,6 +23,7 @@ from ._checks import (
     one_int,
     per_axis,
 )
+from ._windows import add_to_cells
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -217,7 +218,7 @@ def resize_backward(
 
     Notes
     -----
-    Two scatters an axis, a cell at a time.  Book: "Checkerboard".
+    Two scatters an axis, a cell of `x` or of the output at a time.  Book: "Checkerboard".
 
     Examples
     --------
@@ -251,15 +252,11 @@ def _gather(x: Array, rows: Rows, axis: int) -> Array:
 
 def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
     """Multiply with the transpose: each cell receives what its outputs hold."""
-    lead = (slice(None),) * axis
     shape = list(grad.shape)
     shape[axis] = n
     total = new(shape, grad)
     for cells, weights in rows:
-        part = _column(weights, grad, axis) * grad
-        for u, cell in enumerate(cells.tolist()):
-            target = total[(*lead, cell)]
-            target += part[(*lead, u)]
+        add_to_cells(total, cells.tolist(), _column(weights, grad, axis) * grad, axis)
     return total
 
 

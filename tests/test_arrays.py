@@ -159,6 +159,95 @@ def test_padding_that_adds_nothing_copies_nothing(mode):
     assert not np.shares_memory(_windows.pad(x, ((1, 0),), mode), x)
 
 
+# ---- long sums ----
+
+
+@pytest.mark.parametrize("n", [0, 1, 16, 17, 255, 256, 257, 1000, 4099, 2**16])
+def test_every_number_is_in_the_sum_once(xp, n):
+    numbers = np.arange(3 * n).reshape(3, n) % 1000
+    rows = xp.asarray(numbers.astype(np.float64))
+    expected = numbers.sum(1)
+    assert xp.numpy(_arrays.row_sums(rows)).tolist() == expected.tolist()
+    assert xp.numpy(_arrays.axis_sums(rows, 1)).tolist() == expected.tolist()
+    assert xp.numpy(_arrays.axis_sums(rows.T, 0)).tolist() == expected.tolist()
+    assert xp.numpy(_arrays.channel_sums(rows.reshape(1, 3, n))).tolist() == expected.tolist()
+    if n:
+        assert xp.numpy(_arrays.pairwise(rows.T)).tolist() == expected.tolist()
+
+
+def test_pairwise_keeps_few_sums():
+    """Terms are asked for one by one, and no term is held once it is added."""
+    alive = []
+
+    class Term:
+        def __init__(self, value):
+            self.value = value
+            alive.append(1)
+
+        def __del__(self):
+            alive.pop()
+
+        def __add__(self, other):
+            return Term(self.value + other.value)
+
+    most = 0
+
+    def terms():
+        nonlocal most
+        for i in range(5000):
+            yield Term(i)
+            most = max(most, len(alive))
+
+    assert _arrays.pairwise(terms()).value == 5000 * 4999 // 2
+    assert most < 16  # log2(5000 / CHAIN) sums, about
+
+
+TENTH = 0.1  # as a float32 a little too large: added one by one, every sum errs to the same side
+LONG_SUMS = {
+    "global_avg_pool": lambda f: cl.global_avg_pool(f(1, 1, 512, 512)),
+    "global_avg_pool, a prime number of cells": lambda f: cl.global_avg_pool(f(2, 2, 100003)),
+    "adaptive_avg_pool, first axis": lambda f: cl.adaptive_avg_pool(f(1, 1, 30000, 2), (2, None)),
+    "adaptive_avg_pool, last axis": lambda f: cl.adaptive_avg_pool(f(1, 1, 2, 30000), (None, 2)),
+    "avg_pool": lambda f: cl.avg_pool(f(1, 1, 2, 20000), (1, 20000)),
+    "lp_pool": lambda f: cl.lp_pool(f(1, 1, 20000), 2, 20000),
+    "avg_pool_backward": lambda f: cl.avg_pool_backward(
+        f(1, 1, 4001), f(1, 1, 8000), 4000, stride=1
+    ),
+    "col2im": lambda f: cl.col2im(f(1, 4000, 4001), 8000, 4000),
+    "conv_transpose": lambda f: cl.conv_transpose(f(1, 1, 4000), f(1, 1, 4000), method="scatter"),
+    "conv_backward, large images": lambda f: cl.conv_backward(
+        f(1, 2, 200, 200), f(1, 1, 200, 200), f(2, 1, 3, 3), padding=1
+    ),
+    "conv_backward, many images": lambda f: cl.conv_backward(
+        f(20000, 2, 1), f(20000, 1, 2), f(2, 1, 2)
+    ),
+    "conv_backward, small tiles": lambda f: cl.conv_backward(
+        f(1, 1, 5000), f(1, 1, 5000), f(1, 1, 1), budget=1
+    ),
+    "conv_backward, copied edges": lambda f: cl.conv_backward(
+        f(1, 1, 40002), f(1, 1, 2), f(1, 1, 1), padding=20000, padding_mode="replicate"
+    ),
+    "conv_transpose_backward": lambda f: cl.conv_transpose_backward(
+        f(30, 1, 40, 40), f(30, 1, 20, 20), f(1, 1, 2, 2), stride=2
+    ),
+    "prelu_backward, one slope": lambda f: cl.prelu_backward(f(50000), -f(50000), f(1)),
+    "prelu_backward": lambda f: cl.prelu_backward(f(20000, 3), -f(20000, 3), f(3)),
+    "resize_backward": lambda f: cl.resize_backward(f(1, 1, 30000), f(1, 1, 2), size=30000),
+}
+
+
+@pytest.mark.parametrize("call", LONG_SUMS.values(), ids=LONG_SUMS)
+def test_long_sums_keep_their_digits(xp, call):
+    """Of float32, whose last digit is 1e-7 of a number; one by one they would lose 1e-4 or more."""
+
+    def of(dtype):
+        found = call(lambda *shape: xp.asarray(np.full(shape, TENTH, np.float32), dtype))
+        return [xp.numpy(one) for one in (found if isinstance(found, tuple) else (found,))]
+
+    for one, exact in zip(of("float32"), of("float64"), strict=True):
+        np.testing.assert_allclose(one, exact, rtol=2e-5)
+
+
 # ---- contract ----
 
 
@@ -183,6 +272,14 @@ def test_sums_are_kept_in_the_dtype_itself(xp, name):
 
 def test_sums_of_half_precision_are_kept_in_float32(xp):
     assert _arrays.accumulator(xp.asarray([1.0], "float16")) == xp.dtype("float32")
+
+
+@pytest.mark.parametrize("name", ["f2", "f4", "f8", "g", "c8", "G", "i2", "u4", "i8"])
+def test_sums_are_kept_in_the_order_of_bytes_of_this_machine(name):
+    swapped = np.dtype(name).newbyteorder()
+    dtype = _arrays.accumulator(np.ones(1, swapped))
+    assert dtype.isnative
+    assert dtype == _arrays.accumulator(np.ones(1, name))
 
 
 def test_sums_of_bfloat16_are_kept_in_float32(torch):

@@ -708,6 +708,21 @@ def traced_beyond(function, *arrays, **options):
     return min(counts)
 
 
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">f2", "longdouble"])
+@pytest.mark.parametrize("method", ["direct", "im2col", "rows", "taps", "winograd", "fft"])
+def test_whatever_the_order_of_bytes_and_however_long_the_runs(method, dtype):
+    """Runs of 8 and of 16 bytes are copied as numbers of that size: never as those of another."""
+    _work._THREAD.__dict__.clear()  # what calls of other dtypes have kept
+    for n, kernel in product(range(1, 12), range(1, 6)):
+        if kernel > n:
+            continue
+        x, weight = whole(2, 1, 1, n, seed=1), whole(2, 1, 1, kernel, seed=2)
+        y = cl.conv(x.astype(dtype), weight.astype(dtype), method=method)
+        assert y.dtype == np.dtype(dtype)
+        expected = cl.conv(x, weight, method="direct")
+        np.testing.assert_allclose(y.astype(float), expected, atol=1e-12 if "8" in dtype else 1e-4)
+
+
 def test_conv_asks_numpy_for_little_beyond_its_output():
     x, weight = np.ones((1, 16, 256, 2048), np.float32), np.ones(KERNELS, np.float32)
     extra = traced_beyond(cl.conv, x, weight, padding=1, method="im2col") / 2**20

@@ -2,6 +2,7 @@
 
 import math
 import re
+from fractions import Fraction
 from unittest import mock
 
 import numpy as np
@@ -644,6 +645,27 @@ def test_the_average_of_large_integers_is_exact(xp):
     # (2**60 + 1 + 2**60 + 3) / 2: float64 has 53 bits
     y = call(xp, pooling.avg_pool, np.array([[[2**60 + 1, 2**60 + 3]]]), kernel_size=2)
     assert y.tolist() == [[[2**60 + 2]]]
+
+
+EDGES = [-(2**63), -(2**63) + 1, -1, 0, 1, 2**63 - 2, 2**63 - 1]
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 3, 7, 2**63 - 1, -2, -3, 1 - 2**63])
+def test_averages_reach_to_the_ends_of_int64(xp, divisor):
+    """The least int64 has no counterpart above 0: ``abs`` gives it back as it is."""
+    options = {"kernel_size": 1, "divisor_override": divisor}
+    y = call(xp, pooling.avg_pool, np.array([[EDGES]]), **options)
+    exact = [math.trunc(Fraction(cell, divisor)) for cell in EDGES]
+    assert y.tolist() == [[exact]]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
+def test_the_least_integer_is_a_maximum_as_others_are(xp, dtype):
+    x = np.full((1, 1, 3), np.iinfo(dtype).min, dtype)
+    options = {"kernel_size": 2, "stride": 1, "padding": 1, "return_indices": True}
+    y, cells = call(xp, pooling.max_pool, x, **options)
+    assert (y == x[0, 0, 0]).all()
+    assert cells.tolist() == [[[0, 0, 1, 2]]]  # what stands in the padding is as small, and loses
 
 
 X = np.zeros((1, 2, 6, 6))

@@ -64,7 +64,6 @@ class Loudness:
     """How loud the cells of an input are for the kernels, block by block, and what is usual."""
 
     def __init__(self, weight: Array, groups: int, dtype: Any) -> None:
-        dtype = dtype.newbyteorder("=")  # a product wants the machine's order of bytes
         with Scratch(weight, dtype) as scratch:
             most, self.mean = _of_kernels(weight, groups, dtype, scratch)  # (G, C/G)
         self.largest = most.max()

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, namespace, new
+from .._arrays import Array, Ints, accumulator, cast, namespace, new, pairwise
 from .._windows import add_unpadded, pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Pairs, Window, tiles
@@ -30,6 +30,9 @@ Part = tuple[slice, slice]
 
 WIDE = 64
 """Columns that make a good matrix product by themselves; narrower images share a tile."""
+
+LONG = 2**10
+"""Terms to a sum of a matrix product, at most: where matrices are small, the BLAS has one chain."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
@@ -106,17 +109,21 @@ def backward_weight(
     places = _tiles(x.shape, grad.shape, window, limit)
     found: dict[Ints, Array] = {}
 
+    def products(at: Tile, some: slice, channels: slice, scratch: Scratch) -> Iterator[Array]:
+        place, pairs = at
+        slab = pad(x[place[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
+        count = some.stop - some.start
+        columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
+        laid = _grouped(grad[place], groups, rows.dtype)[some]  # (g, K/G, B*L)
+        for start in range(0, max(1, laid.shape[2]), LONG):
+            run = (..., slice(start, start + LONG))
+            yield laid[run] @ columns[run].swapaxes(1, 2)
+
     def work(mine: Iterator[Part]) -> None:
         with Scratch(rows, keep=keeps_scratch(grad, x)) as scratch:
             for some, channels in mine:
-                count, total = some.stop - some.start, 0
-                for at, pairs in places:
-                    slab = x[at[0], channels_of(some, seen, channels)]
-                    slab = pad(slab, pairs, window.mode, scratch)
-                    columns = to_columns(cast(slab, rows.dtype), window, count, scratch)
-                    laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
-                    total = total + laid @ columns.swapaxes(1, 2)  # columns: (g, r, B*L)
-                found[some.start, channels.start] = total  # (g, K/G, r)
+                terms = (term for at in places for term in products(at, some, channels, scratch))
+                found[some.start, channels.start] = pairwise(terms)  # (g, K/G, r)
 
     share(work, _parts(groups, seen, shares), shares)
     totals = [found[place] for place in sorted(found)]
