@@ -24,8 +24,9 @@ def is_tensor(x: object) -> bool:
     """True for a torch tensor."""
     if type(x) is np.ndarray:  # asked many times a call: where that call is short, it shows
         return False
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
+    # No type while another thread is half way through the import, or where a stub stands for torch.
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    return isinstance(tensor, type) and isinstance(x, tensor)
 
 
 def namespace(x: Array) -> ModuleType:
@@ -56,6 +57,21 @@ def is_whole(x: Array) -> bool:
 def is_recording(*arrays: Array) -> bool:
     """True while torch's autograd records: then no memory that it has seen may be reused."""
     return any(is_tensor(a) and a.requires_grad and namespace(a).is_grad_enabled() for a in arrays)
+
+
+def is_transformed(x: Array) -> bool:
+    """True for a tensor inside one of torch's transforms: compile, export, trace, vmap, jvp, ...
+
+    Then work must be steps that torch can follow, batch and differentiate in its own way: no tiles
+    whose number hangs on a size, and no memory that is written twice.
+    """
+    if not is_tensor(x):
+        return False
+    torch = namespace(x)
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return True  # first, for the compiler cannot look into the rest
+    level = getattr(torch.autograd.forward_ad, "_current_level", -1)
+    return level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def accumulator(x: Array) -> Any:
@@ -161,24 +177,14 @@ def pointwise_function() -> Any:
     function: Any = sys.modules["torch"].autograd.Function
 
     class Pointwise(function):  # type: ignore[misc]
-        generate_vmap_rule = True
-
         @staticmethod
-        def forward(x: Array, value: Callable[[Array], Array], slope: object) -> Array:
-            return value(x)
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Array) -> None:
-            x, _, ctx.slope = inputs
+        def forward(ctx: Any, x: Array, value: Callable[[Array], Array], slope: object) -> Array:
             ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+            ctx.slope = slope
+            return value(x)
 
         @staticmethod
         def backward(ctx: Any, grad: Array) -> tuple[Array, None, None]:
             return grad * ctx.slope(*ctx.saved_tensors), None, None
-
-        @staticmethod
-        def jvp(ctx: Any, tangent: Array, *_: None) -> Array:
-            return tangent * ctx.slope(*ctx.saved_tensors)  # a diagonal is its own transpose
 
     return Pointwise

@@ -27,13 +27,19 @@ def ieee(function: F) -> F:
 
     @wraps(function)
     def quiet(*args: Any, **options: Any) -> Any:
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.compiler.is_compiling():  # it cannot see through NumPy's
+        if _on_tensors(args, options):  # torch does not warn, nor compile NumPy's context
             return function(*args, **options)
         with np.errstate(all="ignore"):
             return function(*args, **options)
 
     return quiet  # type: ignore[return-value]
+
+
+def _on_tensors(args: Sequence[Any], options: dict[str, Any]) -> bool:
+    """True where an argument is a tensor; mixed with arrays, the call is refused anyway."""
+    if np.ndarray in map(type, args):  # as mostly: nobody asks torch
+        return False
+    return any(map(is_tensor, (*args, *options.values())))
 
 
 TORCH_NUMBERS = (

@@ -4,6 +4,9 @@ A formula takes the namespace ``xp``, the elements ``z`` and its options. It hol
 line, infinities too: where a product would be 0 * inf, `z` is clipped at `TAIL` first. On NumPy
 arrays it runs on one block after the other: what is computed between stays in the cache. ``out`` is
 memory for its steps: a result written there needs no copy.
+
+On tensors a formula is made of torch's own steps, each of which torch can differentiate as often as
+it likes, at the joints and far out as here. So its transforms need no more than the formula.
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from ._arrays import (
     accumulator,
     cast,
     channel_sums,
+    is_recording,
     is_tensor,
+    is_transformed,
     namespace,
     pointwise_function,
     row_sums,
 )
-from ._checks import as_number, check_arrays, check_choice
+from ._checks import as_number, check_arrays, check_choice, ieee
 
 BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit
@@ -65,28 +70,44 @@ def _to_the_left_end(xp: ModuleType, formula: Formula, z: Array, out: Array = No
 def _choose(xp: ModuleType, condition: Array, yes: float, no: float, z: Array) -> Array:
     """One of two numbers an element, in the dtype of `z`."""
     if xp is not np:
-        return xp.where(condition, xp.full_like(z, yes), no)
+        return _tied(xp.where(condition, xp.full_like(z, yes), no), z)
     # A lookup: NumPy's where branches, and the processor guesses wrong half the time.
     return np.array([no, yes], z.dtype).take(condition.view(np.int8))
 
 
+def _step(xp: ModuleType, condition: Array, z: Array) -> Array:
+    """1 where the condition holds, else 0, in the dtype of `z`."""
+    return _tied(cast(condition, z.dtype), z)
+
+
+def _tied(steps: Array, z: Array) -> Array:
+    """`steps`, for autograd a function of `z` all the same, whose slope is 0, as in torch."""
+    return steps + 0 * namespace(z).sign(z) if is_recording(z) else steps
+
+
 def _relu(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return xp.relu(z)
     return _clip(xp, z, 0, None, out=out)
 
 
 def _relu_slope(xp: ModuleType, z: Array) -> Array:
-    return cast(~(z <= 0), z.dtype)
+    return _step(xp, ~(z <= 0), z)
 
 
 def _relu6(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return xp.nn.functional.relu6(z)
     return _clip(xp, z, 0, 6, out=out)
 
 
 def _relu6_slope(xp: ModuleType, z: Array) -> Array:
-    return cast(~((z <= 0) | (z >= 6)), z.dtype)
+    return _step(xp, ~((z <= 0) | (z >= 6)), z)
 
 
 def _leaky_relu(xp: ModuleType, z: Array, negative_slope: float, out: Array = None) -> Array:
+    if xp is not np:
+        return xp.nn.functional.leaky_relu(z, negative_slope)
     left = xp.multiply(z, negative_slope, out=out)
     if not abs(negative_slope) > 0:  # 0 or NaN: then `left` may be NaN for z > 0
         return xp.where(z > 0, z, left)
@@ -98,6 +119,8 @@ def _leaky_relu_slope(xp: ModuleType, z: Array, negative_slope: float) -> Array:
 
 
 def _elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array = None) -> Array:
+    if xp is not np:
+        return xp.nn.functional.celu(z, alpha) if width != 1 else xp.nn.functional.elu(z, alpha)
     left = alpha * xp.expm1(_clip(xp, z, None, 0) / width)
     if not math.isfinite(alpha):  # then `left` is inf * 0 from 0 on
         return xp.where(z >= 0, z, left)
@@ -105,8 +128,9 @@ def _elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array 
 
 
 def _elu_slope(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
-    left = xp.exp(xp.fmin(z, xp.zeros_like(z)) / width)  # fmin: 0 at NaN, where the slope is 1
-    return _choose(xp, z <= 0, alpha / width, 1, z) * left
+    # 0 at NaN, where the slope is 1; and a choice, for autograd, which halves what is equal.
+    below = np.fmin(z, 0) if xp is np else xp.where(z < 0, z, 0)
+    return _choose(xp, z <= 0, alpha / width, 1, z) * xp.exp(below / width)
 
 
 def _selu(xp: ModuleType, z: Array, out: Array = None) -> Array:
@@ -125,36 +149,24 @@ def _tanh_slope(xp: ModuleType, z: Array) -> Array:
     return 4 * _sigmoid_slope(xp, 2 * z)  # 1 - tanh(z)**2, without its cancellation
 
 
-def _sigmoid_value(xp: ModuleType, z: Array, out: Array = None) -> Array:
+def _sigmoid(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return xp.sigmoid(z)
     e = xp.exp(xp.negative(z, out=out), out=out)  # inf far out on the left: 1 / inf is right
     return xp.divide(1, xp.add(e, 1, out=out), out=out)
 
 
-def _sigmoid(xp: ModuleType, z: Array, out: Array = None) -> Array:
-    # autograd would give 0 * inf far out
-    return _known_slope(_sigmoid_value, _sigmoid_slope, z, out=out)
-
-
 def _sigmoid_slope(xp: ModuleType, z: Array) -> Array:
-    return _known_slope(_sigmoid_slope_value, _sigmoid_bend, z)
+    if xp is not np:
+        return xp.sigmoid(z) * xp.sigmoid(-z)
+    e = np.exp(-abs(z))  # the slope is even: this side does not overflow
+    return e / (1 + e) ** 2
 
 
-def _sigmoid_slope_value(xp: ModuleType, z: Array, out: Array = None) -> Array:
-    # The slope is even: this side does not overflow.
-    e = xp.exp(xp.negative(xp.abs(z, out=out), out=out), out=out)
-    return xp.divide(e, (1 + e) ** 2, out=out)
-
-
-def _sigmoid_bend(xp: ModuleType, z: Array) -> Array:
-    return _sigmoid_slope(xp, z) * (_sigmoid(xp, -z) - _sigmoid(xp, z))
-
-
-def _log1p_exp_value(xp: ModuleType, z: Array, out: Array = None) -> Array:
+def _log1p_exp(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return -xp.nn.functional.logsigmoid(-z)
     return xp.add(_clip(xp, z, 0, None), xp.log1p(xp.exp(-abs(z))), out=out)
-
-
-def _log1p_exp(xp: ModuleType, z: Array) -> Array:
-    return _known_slope(_log1p_exp_value, _sigmoid, z)
 
 
 def _softplus(xp: ModuleType, z: Array, beta: float, threshold: float, out: Array = None) -> Array:
@@ -174,11 +186,13 @@ def _logsigmoid_slope(xp: ModuleType, z: Array) -> Array:
 
 
 def _hardsigmoid(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return (xp.nn.functional.hardtanh(z, -3, 3) + 3) / 6
     return xp.divide(_clip(xp, xp.add(z, 3, out=out), 0, 6, out=out), 6, out=out)
 
 
 def _hardsigmoid_slope(xp: ModuleType, z: Array) -> Array:
-    return cast((z > -3) & (z < 3), z.dtype) / 6
+    return _step(xp, (z > -3) & (z < 3), z) / 6
 
 
 def _hardswish(xp: ModuleType, z: Array, out: Array = None) -> Array:
@@ -194,6 +208,10 @@ def _hardswish_slope(xp: ModuleType, z: Array) -> Array:
 
 
 def _gated(xp: ModuleType, z: Array, gate: Gate, out: Array = None) -> Array:
+    if is_transformed(z):  # far out it is its own limit; the product's slope would be 0 * inf
+        near = xp.where(abs(z) > TAIL, -TAIL, z)
+        return xp.where(z > TAIL, z, near * gate[0](xp, near))
+
     def value(xp: ModuleType, z: Array, out: Array = None) -> Array:
         return xp.multiply(z, gate[0](xp, z, out=out), out=out)
 
@@ -268,6 +286,8 @@ def _silu_value(xp: ModuleType, z: Array, out: Array = None) -> Array:
 
 
 def _silu(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    if xp is not np:
+        return _gated(xp, z, (_sigmoid, _sigmoid_slope))
     return _to_the_left_end(xp, _silu_value, z, out=out)
 
 
@@ -291,16 +311,16 @@ AT_ONCE = (_relu, _relu6, _tanh)  # one step: nothing to keep in the cache for t
 # ---- from formulas to functions ----
 
 
-def _known_slope(
-    value: Formula, slope: Formula, z: Array, out: Array = None, **options: Any
-) -> Array:
-    """``value(z)``; on tensors with `slope` as its derivative, exact at joints and far out."""
-    xp = namespace(z)
-    if not is_tensor(z):
-        return value(xp, z, out=out, **options)
-    return pointwise_function().apply(
-        z, partial(value, xp, **options), partial(slope, xp, **options)
-    )
+def _known_slope(value: Formula, slope: Formula, z: Array, **options: Any) -> Array:
+    """``value(z)`` of a tensor: autograd keeps `z` alone and asks `slope`, exact in the tails too.
+
+    A transform of torch's is given the formula itself: forward mode in forward mode would find no
+    second derivative in a function whose first one is told, and the compiler takes none.
+    """
+    value, slope = partial(value, namespace(z), **options), partial(slope, namespace(z), **options)
+    if is_transformed(z) or not is_recording(z):
+        return value(z)
+    return pointwise_function().apply(z, value, slope)
 
 
 def _forward(where: str, x: Array, value: Formula, slope: Formula, **options: Any) -> Array:
@@ -581,6 +601,7 @@ def leaky_relu_backward(grad_output: Array, x: Array, negative_slope: float = 0.
     return _backward(where, grad_output, x, _leaky_relu_slope, negative_slope=slope)
 
 
+@ieee
 def prelu(x: Array, weight: Array) -> Array:
     r"""Parametric ReLU: a leaky ReLU that learns its slope on the left.
 
@@ -620,11 +641,12 @@ def prelu(x: Array, weight: Array) -> Array:
     """
     dtype, slopes = _prelu_slopes("prelu", x, weight)
     z, xp = cast(x, dtype), namespace(x)
-    with np.errstate(all="ignore"):
-        # Two choices, so that autograd meets no 0 * inf in the gradient of the weight.
-        return _like(x, xp.where(z > 0, z, slopes * xp.where(z > 0, 0, z)))
+    if xp is not np:
+        return cast(xp.prelu(z, slopes.reshape(-1)), x.dtype)
+    return _like(x, np.where(z > 0, z, slopes * z))
 
 
+@ieee
 def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, Array]:
     r"""Gradients of `prelu` in its input and in its slopes.
 
@@ -661,11 +683,10 @@ def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, 
     where = "prelu_backward"
     dtype, slopes = _prelu_slopes(where, x, weight, grad_output)
     xp, z, grad = namespace(x), cast(x, dtype), cast(grad_output, dtype)
-    with np.errstate(all="ignore"):
-        grad_x = xp.where(z > 0, grad, slopes * grad)
-        grad_weight = xp.where(z > 0, 0, z * grad)
-        sums = channel_sums(grad_weight) if slopes.ndim else row_sums(grad_weight.reshape(-1))
-        return _like(x, grad_x), _like(x, sums.reshape(weight.shape))
+    grad_x = xp.where(z > 0, grad, slopes * grad)
+    grad_weight = xp.where(z > 0, 0, z * grad)
+    sums = channel_sums(grad_weight) if slopes.ndim else row_sums(grad_weight.reshape(-1))
+    return _like(x, grad_x), _like(x, sums.reshape(weight.shape))
 
 
 def _prelu_slopes(where: str, x: Array, weight: Array, *grads: Array) -> tuple[Any, Array]:
@@ -768,7 +789,7 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0., 1e4]))
     array([0. , 0.5, 1. ])
     """
-    return _forward("sigmoid", x, _sigmoid_value, _sigmoid_slope)
+    return _forward("sigmoid", x, _sigmoid, _sigmoid_slope)
 
 
 @_documented_backward

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convlib import activations
-from convlib._arrays import pointwise_function
+from convlib import _arrays, activations
 
 # Every function with every kind of option: (name, options).
 CASES = [
@@ -493,7 +492,7 @@ def test_memory_of_a_tensor_is_not_kept_twice(torch):
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         activations.mish(x)
     assert [t.data_ptr() for t in kept] == [x.data_ptr()] * len(kept)
-    assert pointwise_function() is pointwise_function()
+    assert _arrays.pointwise_function() is _arrays.pointwise_function()
 
 
 def test_large_integers_are_exact():

@@ -1,7 +1,9 @@
 """The seam between NumPy and torch: windows, padding, their adjoints, and the checks of arrays."""
 
 import re
+import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -408,10 +410,48 @@ def test_memory_mapped_files_are_read_where_they_lie(tmp_path):
     assert type(cl.im2col(x, 1)) is np.ndarray
 
 
-def test_numpys_error_state_is_left_alone_while_torch_compiles(torch, monkeypatch):
-    """Dynamo cannot look into it; the arithmetic is torch's, which does not warn."""
-    seen = _checks.ieee(lambda: np.geterr()["invalid"])
+def test_numpys_error_state_is_left_alone_on_tensors(torch):
+    """Dynamo cannot look into it; and torch's arithmetic does not warn."""
+    seen = _checks.ieee(lambda *_, **__: np.geterr()["invalid"])
     with np.errstate(invalid="print"):
-        assert seen() == "ignore"
-        monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-        assert seen() == "print"
+        assert seen("where", np.ones(1)) == seen("where", x=np.ones(1)) == seen() == "ignore"
+        assert seen("where", torch.ones(1)) == seen("where", x=torch.ones(1)) == "print"
+
+
+# ---- a torch that is not all there ----
+
+
+@pytest.mark.parametrize("attributes", [{}, {"Tensor": None}, {"Tensor": lambda: 0}])
+def test_a_stub_of_torch_has_no_tensors(monkeypatch, attributes):
+    """Other libraries set one, to be rid of torch."""
+    stub = types.ModuleType("torch")
+    vars(stub).update(attributes)
+    monkeypatch.setitem(sys.modules, "torch", stub)
+    x, weight = np.arange(4.0).reshape(1, 1, 4), np.ones((1, 1, 2))
+    assert cl.conv(x, weight).tolist() == [[[1, 3, 5]]]
+    assert cl.avg_pool(x, 2).tolist() == [[[0.5, 2.5]]]
+    assert cl.relu(-x).tolist() == [[[0, 0, 0, 0]]]
+    assert not _arrays.is_transformed(x)
+    with pytest.raises(TypeError, match=r"x must be a numpy.ndarray or a torch.Tensor; got list"):
+        cl.relu([1.0])
+
+
+WHILE_IMPORTING = """
+import sys, threading
+import numpy as np, convlib as cl
+x, weight, calls = np.ones((1, 2, 4, 4)), np.ones((3, 2, 3, 3)), 0
+thread = threading.Thread(target=__import__, args=("torch",))
+thread.start()
+while thread.is_alive():
+    half_way = "torch" in sys.modules and not hasattr(sys.modules["torch"], "compiler")
+    cl.conv(x, weight), cl.avg_pool(x, 2), cl.relu(x), cl.prelu(x, x[0, 0, 0, :1])
+    calls += half_way
+print(calls)
+"""
+
+
+@pytest.mark.usefixtures("torch")
+def test_numpy_does_not_wait_for_another_threads_import_of_torch():
+    command = [sys.executable, "-c", WHILE_IMPORTING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 0, done.stderr
