@@ -712,7 +712,7 @@ def traced_beyond(function, *arrays, **options):
 @pytest.mark.parametrize("method", ["direct", "im2col", "rows", "taps", "winograd", "fft"])
 def test_whatever_the_order_of_bytes_and_however_long_the_runs(method, dtype):
     """Runs of 8 and of 16 bytes are copied as numbers of that size: never as those of another."""
-    _work._THREAD.__dict__.clear()  # what calls of other dtypes have kept
+    cl.clear_scratch()  # what calls of other dtypes have kept
     for n, kernel in product(range(1, 12), range(1, 6)):
         if kernel > n:
             continue
