@@ -51,7 +51,7 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     """
     taps = list(product(*map(range, window.kernel_size)))
     out = math.prod(parts.shape[2 : 2 + len(size)])
-    many = BLOCK * max(1, math.prod(size) // out)  # so many taps give a cell BLOCK terms, about
+    many = max(BLOCK, CHAIN * math.prod(size) // out)  # more, where a block of them writes little
     blocks = (taps[start : start + many] for start in range(0, len(taps), many))
     return pairwise(_scatter_taps(parts, size, window, block) for block in blocks)
 
