@@ -249,8 +249,7 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
 
 def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
     """Weights along one axis, ready to be multiplied with `like`."""
-    column = new(weights.shape, like, fill=False)
-    column[...] = namespace(like).asarray(weights)
+    column = namespace(like).asarray(weights, dtype=like.dtype, device=like.device)
     return column.reshape(-1, *(1,) * (like.ndim - axis - 1))
 
 
