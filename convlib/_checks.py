@@ -82,11 +82,23 @@ def _check_array(where: str, name: str, a: Array) -> None:
             f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
             f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
         )
-    if is_tensor(a) and a.layout != namespace(a).strided:
-        raise TypeError(
-            f"{where}: {name} must be dense; got layout {a.layout}. Convert it: {name}.to_dense()."
-        )
+    if is_tensor(a):
+        _check_dense(where, name, a)
     check_memory(where, a, **{name: a.shape})
+
+
+def _check_dense(where: str, name: str, a: Array) -> None:
+    """Raise unless the tensor has a cell for every position, and a number in every cell."""
+    for fault, what, repair in (
+        (a.is_nested, "a nested tensor", "to_padded_tensor(0)"),
+        (a.is_quantized, "a quantized tensor", "dequantize()"),
+        (type(a).__name__ == "MaskedTensor", "a masked tensor", "to_tensor(0)"),
+        (a.layout != namespace(a).strided, f"layout {a.layout}", "to_dense()"),
+    ):
+        if fault:
+            raise TypeError(
+                f"{where}: {name} must be dense; got {what}. Convert it: {name}.{repair}."
+            )
 
 
 def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:

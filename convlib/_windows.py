@@ -6,6 +6,7 @@ cutting a tile's share of the input out, and their adjoints stand here too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby, product
 
@@ -49,7 +50,9 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     addition meet. Many taps are added in blocks, for the digits of the sums.
     """
     taps = list(product(*map(range, window.kernel_size)))
-    blocks = (taps[start : start + BLOCK] for start in range(0, len(taps), BLOCK))
+    out = math.prod(parts.shape[2 : 2 + len(size)])
+    many = max(BLOCK, CHAIN * math.prod(size) // out)  # more, where a block of them writes little
+    blocks = (taps[start : start + many] for start in range(0, len(taps), many))
     return pairwise(_scatter_taps(parts, size, window, block) for block in blocks)
 
 

@@ -286,10 +286,10 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     (array([[[9., 8.]]]), array([[[1, 4]]]))
     """
     check_flags("adaptive_max_pool", return_indices=return_indices)
-    spans = _check("adaptive_max_pool", x, output_size, FLOATS)
+    out = _check("adaptive_max_pool", x, output_size, FLOATS)
     if not return_indices:
-        return _maximum(x, spans)
-    cells = _winners(x, spans)
+        return _maximum(x, out)
+    cells = _winners(x, _regions(x, out))
     return gather(x, cells), cells
 
 
@@ -438,6 +438,14 @@ def max_unpool_backward(
 # ---- regions ----
 
 
+def _regions(x: Array, out: Ints) -> Spans:
+    """The regions of every axis of `x`."""
+    return [
+        [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
+        for n, o in zip(x.shape[2:], out, strict=True)
+    ]
+
+
 def _each_region(x: Array, spans: Spans, summary: Callable[..., Array]) -> Array:
     """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
     if _is_global(spans):
@@ -463,16 +471,17 @@ def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
 
 
 @ieee
-def _average(x: Array, spans: Spans) -> Array:
+def _average(x: Array, out: Ints) -> Array:
+    spans = _regions(x, out)
     total = _each_region(cast(x, accumulator(x)), spans, _sum)
     return cast(total / _counts(spans, total), x.dtype)
 
 
 @ieee
 def _average_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
-    spans = _check(where, x, output_size, FLOATS)
-    check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
-    grad = cast(grad_output, accumulator(x))
+    out = _check(where, x, output_size, FLOATS)
+    check_gradient(where, grad_output, x, out)
+    spans, grad = _regions(x, out), cast(grad_output, accumulator(x))
     grad = grad / _counts(spans, grad)
     for axis, regions in enumerate(spans, start=2):
         lead = (slice(None),) * axis
@@ -490,7 +499,8 @@ def _counts(spans: Spans, like: Array) -> Array:
     return as_array(reduce(np.multiply.outer, lengths), like)
 
 
-def _maximum(x: Array, spans: Spans) -> Array:
+def _maximum(x: Array, out: Ints) -> Array:
+    spans = _regions(x, out)
     if is_recording(x):
         return gather(x, _winners(x, spans))
     return cast(_each_region(x, spans, namespace(x).amax), x.dtype)  # whatever its order of bytes
@@ -500,11 +510,10 @@ def _maximum(x: Array, spans: Spans) -> Array:
 def _maximum_backward(
     where: str, grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
 ) -> Array:
-    spans = _check(where, x, output_size, FLOATS)
-    out = tuple(len(regions) for regions in spans)
+    out = _check(where, x, output_size, FLOATS)
     check_gradient(where, grad_output, x, out)
     if indices is None:
-        return put_back(grad_output, _winners(x, spans), x)
+        return put_back(grad_output, _winners(x, _regions(x, out)), x)
     check_winners(where, indices, x, out)
     return put_back(grad_output, indices, x)
 
@@ -530,8 +539,8 @@ def _taps(
 # ---- checks ----
 
 
-def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Spans:
-    """Check, and give the regions of every axis."""
+def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
+    """Check, and give the number of regions of every axis."""
     check_input(where, x, dtypes, output_size=output_size)
     size = tuple(x.shape[2:])
     asked: object = output_size
@@ -540,10 +549,7 @@ def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Span
     out = per_axis(where, "output_size", asked, len(size), least=1)  # type: ignore[arg-type]
     check_memory(where, x, the_output=(*x.shape[:2], *out))
     check_memory(where, np.zeros(()), the_table_of_regions=(64, max(out)))  # a part, a slice each
-    return [
-        [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
-        for n, o in zip(size, out, strict=True)
-    ]
+    return out
 
 
 def _check_unpool(

@@ -337,7 +337,8 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
 
     Notes
     -----
-    A product of boolean matrices, one a layer: what the network *can* mix, whatever it learns.
+    A product of boolean matrices, one a layer: what the network *can* mix, whatever it learns. All
+    kernels of a group see the same channels, so a group is worked out once.
     Book: "Channel shuffle".
 
     Examples
@@ -357,12 +358,13 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     check_memory(where, np.zeros((), bool), the_answer=(channels, channels))
     reach = np.eye(channels, dtype=bool)
     for layer in layers:
-        reach = _layer_reach(where, layer, len(reach)) @ reach
+        reach = _layer_reach(where, layer, reach)
     return reach
 
 
-def _layer_reach(where: str, layer: Any, channels: int) -> Array:
-    """The boolean matrix of one layer, from its input channels to its output channels."""
+def _layer_reach(where: str, layer: Any, reach: Array) -> Array:
+    """What reaches the outputs of a layer, (K, C), if `reach` is what reaches its inputs."""
+    channels = len(reach)
     match layer:
         case ("conv", kernels, groups):
             kernels = one_int(where, "kernels", kernels, least=1)
@@ -381,10 +383,9 @@ def _layer_reach(where: str, layer: Any, channels: int) -> Array:
             f"out; got {layer!r}."
         )
     if layer[0] == "shuffle":
-        order = _deal(
-            np.arange(channels).reshape(1, channels, 1), groups, channels // groups
-        ).ravel()
-        return np.eye(channels, dtype=bool)[order]
-    check_memory(where, np.zeros((), bool), a_layer=(outputs, channels))
-    block = np.ones((outputs // groups, channels // groups), bool)
-    return np.kron(np.eye(groups, dtype=bool), block)
+        numbers = np.arange(channels).reshape(1, channels, 1)
+        order = _deal(numbers, groups, channels // groups).ravel()
+        return reach[order]
+    check_memory(where, np.zeros((), bool), the_answer=(outputs, reach.shape[1]))
+    of_group = reach.reshape(groups, channels // groups, reach.shape[1]).any(axis=1)  # (G, C)
+    return of_group.repeat(outputs // groups, axis=0)

@@ -253,10 +253,10 @@ def col2im(
             f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
             f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
         )
-    check_memory(where, cols, the_output=(batch, rows // taps, *size))
+    padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    check_memory(where, cols, the_padded_output=(batch, rows // taps, *padded_size))
     shape = (batch, rows // taps, *window.kernel_size, *out)
     parts = cast(cols, accumulator(cols)).reshape(shape)
-    padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     padded = scatter(kernel_last(parts), padded_size, window)
     x = new((batch, rows // taps, *size), padded)
     add_unpadded(x, padded, window.padding)

@@ -763,11 +763,13 @@ def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
     ):
         last = (o - 1) * s - before
         # Of windows that start before the input, the first sees least, unless steps are so wide
-        # that a window passes over the input.
-        early = range(-before, min(0, last + 1), s)[: None if d > n else 1]
-        blind = [u for u in early if -(u // d) >= kernel or u % d >= n][:1]
-        if blind or last >= n:
-            start = blind[0] if blind else last
+        # that a window passes over the input. After 2*n windows at most that is known: their
+        # places modulo d recur, or go in steps too short to leap over the d - n that see nothing.
+        early = range(-before, min(0, last + 1), s)[: d // math.gcd(s, d) if d > n else 1]
+        start = next((u for u in early if -(u // d) >= kernel or u % d >= n), None)
+        if start is None and last >= n:
+            start = last
+        if start is not None:
             raise ValueError(
                 f"{where}: a window sees nothing but padding: it reads cells {start}, "
                 f"{start + d} and so on, the input has 0 to {n - 1}; got padding="

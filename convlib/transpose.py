@@ -251,7 +251,8 @@ def _check_layer(
     size, kernel = check_size(where, x), tuple(weight.shape[2:])
     window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
     shape = (x.shape[0], weight.shape[1] * groups, *out)
-    check_memory(where, x, the_output=shape)
+    whole = (o + sum(pair) for o, pair in zip(out, window.padding, strict=True))
+    check_memory(where, x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
     return _Layer(window, shape, groups, budget)
 
 
@@ -515,14 +516,17 @@ def overlap_count(
 
 
 def _reached(n: int, s: int, kernel: int, d: int, pair: tuple[int, int], out: int) -> Array:
-    """How many taps reach each output along one axis: tap t of input u reaches u*s + t*d - p.
+    """How many taps reach each output along one axis: in how many ways h + p is u*s + t*d.
 
-    Inputs and taps play one part. So the loop runs over the fewer of the two.
+    Such u stand d/gcd(s, d) apart, and there is one among so many: a modular inverse finds it.
     """
-    counts = np.zeros(out, int)
-    (few, jump), (many, apart) = sorted([(n, s), (kernel, d)])
-    for i in range(few):
-        first = i * jump - pair[0]
-        last = min(out, first + (many - 1) * apart + 1)
-        counts[first if first > 0 else first % apart : max(0, last) : apart] += 1
-    return counts
+    s, d = s if n > 1 else 1, d if kernel > 1 else 1  # of one alone the step is no matter
+    last = max(n * s + kernel * d, pair[0] + out)
+    # Where a product might wrap around, Python's own ints, which have no end.
+    h = np.arange(pair[0], pair[0] + out, dtype=int if last < 2**31 else object)
+    shared = math.gcd(s, d)
+    apart = d // shared
+    least, most = np.maximum(0, -((d * (kernel - 1) - h) // s)), np.minimum(n - 1, h // s)
+    one = h // shared * pow(s // shared, -1, apart) % apart
+    ways = (most - one) // apart - (least - 1 - one) // apart
+    return np.where(h % shared == 0, np.maximum(ways, 0), 0).astype(int)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, is_whole, moveaxis, namespace, new
+from ._arrays import Array, Ints, accumulator, cast, is_whole, moveaxis, namespace, new
 from ._checks import (
     IntOrInts,
     as_number,
@@ -181,8 +181,9 @@ def resize(
     where = "resize"
     check_arrays(where, x=x)
     _check_cells(where, x, size, scale_factor)
+    out, steps = _check_resize(where, x, size, scale_factor, mode)
     y = cast(x, accumulator(x))
-    for axis, rows in _rows(where, x, size, scale_factor, mode):
+    for axis, rows in _rows(x, out, steps, mode):
         y = _gather(y, rows, axis)
     return cast(y, x.dtype)
 
@@ -228,10 +229,10 @@ def resize_backward(
     where = "resize_backward"
     check_arrays(where, x=x, grad_output=grad_output)
     _check_cells(where, x, size, scale_factor)
-    axes = _rows(where, x, size, scale_factor, mode)
-    check_grad(where, grad_output, (*x.shape[:2], *(len(rows[0][0]) for _, rows in axes)))
+    out, steps = _check_resize(where, x, size, scale_factor, mode)
+    check_grad(where, grad_output, (*x.shape[:2], *out))
     grad = cast(grad_output, accumulator(x))
-    for axis, rows in axes:
+    for axis, rows in _rows(x, out, steps, mode):
         grad = _scatter(grad, rows, axis, x.shape[axis])
     return cast(grad, x.dtype)
 
@@ -262,19 +263,28 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
 
 def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
     """Weights along one axis, ready to be multiplied with `like`."""
-    column = new(weights.shape, like, fill=False)
-    column[...] = namespace(like).asarray(weights)
+    column = namespace(like).asarray(weights, dtype=like.dtype, device=like.device)
     return column.reshape(-1, *(1,) * (like.ndim - axis - 1))
 
 
-def _rows(
+def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tuple[int, Rows]]:
+    """The matrix of every spatial axis of `x`."""
+    input_size = tuple(x.shape[2:])
+    if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
+        return ((axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2))
+    make = _nearest if mode == "nearest" else _linear
+    axes = enumerate(zip(input_size, out, steps, strict=True), start=2)
+    return ((axis, make(n, o, step)) for axis, (n, o, step) in axes)
+
+
+def _check_resize(
     where: str,
     x: Array,
     size: IntOrInts | None,
     scale_factor: float | Sequence[float] | None,
     mode: str,
-) -> list[tuple[int, Rows]]:
-    """The matrix of every spatial axis of `x`."""
+) -> tuple[Ints, Sequence[float]]:
+    """Check the options: the size to reach, and cells of `x` from one output to the next."""
     check_choice(where, "mode", mode, ("nearest", "linear"))
     if mode == "linear" and is_whole(x):
         raise TypeError(
@@ -301,13 +311,7 @@ def _rows(
         )
     check_memory(where, x, the_output=(*x.shape[:2], *out))
     check_memory(where, np.zeros(()), the_table_of_weights=(8, max(out)))
-    if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
-        return [(axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2)]
-    make = _nearest if mode == "nearest" else _linear
-    return [
-        (axis, make(n, o, step))
-        for axis, (n, o, step) in enumerate(zip(input_size, out, steps, strict=True), start=2)
-    ]
+    return out, steps
 
 
 def _scales(where: str, scale_factor: object, rank: int) -> list[float]:

@@ -364,6 +364,33 @@ def test_sparse_tensors_are_refused(torch):
         cl.im2col(torch.ones(1, 1, 1).to_sparse(), 1)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch: these tensors are prototypes, or leave soon
+@pytest.mark.parametrize(
+    ("make", "what", "repair"),
+    [
+        ("nested.nested_tensor([x[0], x[0, :, 1:]])", "a nested tensor", "to_padded_tensor(0)"),
+        (
+            "nested.nested_tensor([x[0], x[0, 1:]], layout=torch.jagged)",
+            "a nested tensor",
+            "to_padded_tensor(0)",
+        ),
+        ("quantize_per_tensor(x, 0.1, 0, torch.quint8)", "a quantized tensor", "dequantize()"),
+        ("masked.masked_tensor(x, x > 0)", "a masked tensor", "to_tensor(0)"),
+        ("Tensor.to_mkldnn(x)", "layout torch._mkldnn", "to_dense()"),
+        ("Tensor.to_sparse(x)", "layout torch.sparse_coo", "to_dense()"),
+    ],
+)
+def test_what_is_no_dense_tensor_is_refused_with_its_repair(torch, make, what, repair):
+    x = torch.ones(2, 2, 3)
+    strange = eval(f"torch.{make}", {"torch": torch, "x": x})
+    words = f"must be dense; got {what}. Convert it: "
+    with pytest.raises(TypeError, match=re.escape(f"relu: x {words}x.{repair}.")):
+        cl.relu(strange)
+    with pytest.raises(TypeError, match=re.escape(f"conv: weight {words}weight.{repair}.")):
+        cl.conv(x, strange)
+    assert cl.relu(eval(f"x.{repair}", {"x": strange})).shape == x.shape
+
+
 def test_dtypes_are_not_mixed(xp):
     x, weight = xp.asarray(np.ones((1, 1, 1))), xp.asarray(np.ones((1, 1, 1), np.float32))
     call = "weight.to(x.dtype)" if xp.is_torch else "weight.astype(x.dtype)"

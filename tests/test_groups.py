@@ -228,6 +228,13 @@ def test_reach_counts_paths(channels, layers):
     assert cl.channel_reach(channels, layers).tolist() == expected
 
 
+def test_reach_costs_what_its_answer_costs():
+    """A product of matrices of thousands of channels would take minutes."""
+    layers = [("conv", 4096, 2), ("shuffle", 2), ("conv", 4096, 4096), ("conv", 2048, 1)]
+    assert cl.channel_reach(4096, layers[:1]).sum() == 2 * 2048 * 2048
+    assert cl.channel_reach(4096, layers).all()
+
+
 @pytest.mark.parametrize("groups", [2, 3, 4])
 def test_one_shuffle_is_enough_where_a_group_has_a_channel_for_each(groups):
     """Full mixing needs as many channels a group as there are groups."""

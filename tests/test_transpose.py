@@ -610,6 +610,18 @@ def test_zero_insert_refuses_with_the_numbers(xp, shape, stride, error, words):
         cl.zero_insert(xp.asarray(np.ones(shape)), stride)
 
 
+def test_overlap_costs_what_its_answer_costs():
+    """However many taps there are: an output counts its own."""
+    count = cl.overlap_count(10**5, 10**5)
+    assert count.tolist() == [*range(1, 10**5 + 1), *range(10**5 - 1, 0, -1)]
+    # every 2**40-th of the inputs' places is one of the taps' places: 0, 3 * 2**40, 6 * 2**40, ...
+    far = {"stride": 2 * 2**40, "dilation": 3 * 2**40}
+    count = cl.overlap_count(7, 5, **far, padding=12 * 2**40 - 2, output_padding=0)
+    assert len(count) == (6 * 2 + 4 * 3 - 24) * 2**40 + 1 + 4
+    # u*2 + t*3 = 12: u = 0, t = 4; u = 3, t = 2; u = 6, t = 0
+    assert count.tolist() == [0, 0, 3, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "words"),
     [

@@ -30,13 +30,18 @@ TOO_LARGE = [
         MANY[..., : 10**7 + 2], MANY[..., : 10**7], KERNEL, method="matrix"
     ),
     lambda: cl.conv_transpose(MANY[..., : 10**7], KERNEL, method="matrix"),
+    lambda: cl.conv_transpose(np.zeros((1, 1, 2)), KERNEL, stride=BIG, padding=BIG // 2),
+    lambda: cl.conv_transpose(X, KERNEL, dilation=BIG, padding=BIG),
+    lambda: cl.conv_transpose_backward(X, X, KERNEL, dilation=BIG, padding=BIG + 1),
     lambda: cl.conv_matrix(KERNEL, 10**9),
     lambda: cl.zero_insert(np.zeros((1, 1, 10**5)), 10**9),
     lambda: cl.overlap_count(BIG, 3),
     lambda: cl.im2col(X, 3, padding=BIG),
     lambda: cl.im2col(X, 10**7, padding=10**7),
     lambda: cl.col2im(np.zeros((0, 3, BIG - 2)), BIG, 3),
+    lambda: cl.col2im(np.zeros((1, 3, 3)), 8, 3, stride=BIG, padding=BIG),
     lambda: cl.max_pool(X, 3, stride=1, padding=((0, BIG),), ceil_mode=True),
+    lambda: cl.max_pool(X, 3, stride=1, padding=((BIG, 0),), dilation=10),
     lambda: cl.avg_pool(X, 3, stride=1, padding=((BIG, BIG),)),
     lambda: cl.lp_pool(X, np.inf, 3, stride=1, padding=((BIG, BIG),)),
     lambda: cl.adaptive_avg_pool(X, BIG),
@@ -66,6 +71,39 @@ def test_a_request_beyond_the_memory_is_refused_at_once(attempt):
     assert peak < 10**6
 
 
+MANY_REGIONS = 10**7
+WRONG = [  # gradients, where the output would be of 10**7 cells
+    lambda: cl.resize_backward(X, X, size=MANY_REGIONS),
+    lambda: cl.resize_backward(X, X, size=MANY_REGIONS, mode="linear"),
+    lambda: cl.adaptive_avg_pool_backward(X, X, MANY_REGIONS),
+    lambda: cl.adaptive_max_pool_backward(X, X, MANY_REGIONS),
+]
+
+
+@pytest.mark.parametrize("attempt", WRONG)
+def test_a_gradient_of_the_wrong_shape_is_refused_before_a_table_is_made(attempt):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"must have the shape of the output, .*10000000"):
+            attempt()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10**6
+
+
+def test_padding_that_copies_has_a_table_of_what_it_adds_alone():
+    x = np.ones((1, 1, 10**6))
+    for mode in ("reflect", "replicate", "circular"):
+        tracemalloc.start()
+        try:
+            cl.conv(x, KERNEL[..., :1], padding=1, padding_mode=mode, budget=2**16)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * x.nbytes  # the output, and some tiles: no list of a million ints
+
+
 IMAGES = np.ones((2, 4, 5, 6))
 # Each makes more than it is given.
 GROWING = {
@@ -91,7 +129,7 @@ def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, name):
     y = call()
     monkeypatch.setattr(_checks, "MEMORY", y.nbytes - 1)
     words = f" of shape {y.shape} would take {y.nbytes} bytes, and there are {y.nbytes - 1} bytes"
-    with pytest.raises(ValueError, match=rf"^{name}: the (output|matrix){re.escape(words)}"):
+    with pytest.raises(ValueError, match=rf"^{name}: the (output|padded output|matrix){re.escape(words)}"):
         call()
 
 

@@ -3,6 +3,7 @@
 import inspect
 import math
 import tempfile
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -238,6 +239,33 @@ def test_arrays_and_tensors_agree(name, data):
     close(numbers(y), call.run(*arrays), dtype)
     assert all(torch.equal(t, copy) for t, copy in zip(tensors, before, strict=True))
     assert all(t.data_ptr() != y.data_ptr() or not y.numel() for t in tensors)
+
+
+@contextmanager
+def other_defaults():
+    """What torch makes, unless it is told otherwise, is in double precision and has no values."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@names()
+@SOME
+@given(data=st.data())
+def test_torchs_defaults_are_no_matter(name, data):
+    """A device or a dtype by default is for new tensors of the caller's, not for a result."""
+    for function, arrays in ways(data.draw(calls(name))):
+        tensors = [torch.from_numpy(cast(a, "float32")) for a in arrays]
+        expected = flat(function(*tensors))
+        with other_defaults():
+            results = flat(function(*tensors))
+        for y, other in zip(results, expected, strict=True):
+            assert (y.dtype, y.device) == (other.dtype, other.device)
+            assert torch.equal(y.nan_to_num(), other.nan_to_num())
 
 
 @names()
