@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import accuracy
-from benchmarks.layers import CONVOLUTIONS, all_cases
+from benchmarks.layers import CONVOLUTIONS, Case, all_cases
+from convlib.methods._loudness import PROMISE
 
 FIGURES = json.loads(accuracy.RESULTS.read_text(encoding="utf-8"))
 CASES = {case.name: case for case in all_cases() if case.kind in CONVOLUTIONS}
@@ -20,18 +22,31 @@ def test_page_is_made_of_the_figures():
     assert accuracy.PAGE.read_text(encoding="utf-8") == accuracy.page(FIGURES)
 
 
-def test_promise_is_kept_by_every_method_on_every_layer():
+def test_bound_and_promise_are_kept_by_every_method_on_every_layer():
     for figure in FIGURES:
         assert max(figure["forward"].values()) <= accuracy.BOUND, figure["name"]
+        assert max(figure["of the promise"].values()) <= PROMISE / 10, figure["name"]
+
+
+def test_the_unit_of_the_promise_by_hand():
+    options = {"groups": 2}
+    case = Case("by hand", "grouped", "conv", (2, 1, 3), (4, 1, 1, 2), options=options)
+    x = np.array([[[[1.0, -1, 3]], [[10, 10, 10]]]])
+    weight = np.array([1.0, 0, 0, -3, 1, 1, -1, 1]).reshape(4, 1, 1, 2)
+    # Own sums: 1 1 and 3 9, then 20 20 twice. Means of the two groups: 2 5 and 20 20, so 12.5 is
+    # usual: more than all of the first group's own. There are two products each.
+    expected = np.array([12.5, 12.5, 12.5, 12.5, 20, 20, 20, 20]).reshape(1, 4, 1, 2)
+    np.testing.assert_allclose(accuracy.promised(case, x, weight), 2 * accuracy.EPS * expected)
 
 
 @pytest.mark.parametrize("case", CHEAP, ids=lambda case: case.name)
 def test_measured_again(case):
     """Another machine adds in another order: the same errors up to a factor of ten."""
     figure = next(figure for figure in FIGURES if figure["name"] == case.name)
-    found = accuracy.forward(case)
+    found, of_promise = accuracy.forward(case)
     assert found.keys() == figure["forward"].keys()
     for method, error in found.items():
         assert 0 < error <= min(accuracy.BOUND, 10 * figure["forward"][method])
+    assert max(of_promise.values()) <= PROMISE / 10
     for name, errors in accuracy.backward(case).items():
         assert 0 < errors["convlib"] <= 10 * figure[name]["convlib"]
