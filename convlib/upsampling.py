@@ -260,11 +260,8 @@ def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
 
 def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tuple[int, Rows]]:
     """The matrix of every spatial axis of `x`."""
-    input_size = tuple(x.shape[2:])
-    if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
-        return ((axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2))
     make = _linear if mode == "linear" else _of_image if len(out) == 2 else _nearest
-    axes = enumerate(zip(input_size, out, steps, strict=True), start=2)
+    axes = enumerate(zip(x.shape[2:], out, steps, strict=True), start=2)
     return ((axis, make(n, o, step)) for axis, (n, o, step) in axes)
 
 
@@ -332,8 +329,8 @@ def _of_image(n: int, out: int, step: float) -> Rows:
 
 
 def _linear(n: int, out: int, step: float) -> Rows:
-    if n == out:  # a size that stays is a copy in torch, whatever the factor that led there
-        step = 1.0
+    if n == out:  # a copy, whatever the factor that led there: a weight of 0 times NaN were NaN
+        return [(np.arange(n), np.ones(n))]
     at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
     left = np.minimum(np.floor(at).astype(int), n - 1)
     right = np.minimum(left + 1, n - 1)
