@@ -91,7 +91,7 @@ def _check_dense(where: str, name: str, a: Array) -> None:
     """Raise unless the tensor has a cell for every position, and a number in every cell."""
     for fault, what, repair in (
         (a.is_nested, "a nested tensor", "to_padded_tensor(0)"),
-        (a.is_quantized, "a quantized tensor", "dequantize()"),
+        (a.is_quantized, "a quantised tensor", "dequantize()"),
         (type(a).__name__ == "MaskedTensor", "a masked tensor", "to_tensor(0)"),
         (a.layout != namespace(a).strided, f"layout {a.layout}", "to_dense()"),
     ):

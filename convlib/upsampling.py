@@ -167,8 +167,11 @@ def resize(
     Two gathers an axis. Same results as ``torch.nn.functional.interpolate`` with
     ``align_corners=False`` and modes nearest, linear, bilinear, trilinear. "nearest" rounds in
     float32, as torch does but for some float64 inputs; the two differ first from 2 to 82 cells.
-    Where a factor such as 1.3 leaves a size as it is, torch's kernels for "nearest" differ among
-    themselves, and this follows the formula.  Book: "Checkerboard".
+    A factor may leave a size as it is, or double it, and be neither 1 nor 2: four cells times 1.2
+    or 2.05. There torch's "nearest" has each cell of an image once, or twice; for signals and
+    volumes it follows the formula, and so does this. (For volumes whose channels stand last in
+    memory, four or more, torch has a third kernel, which does as for images.)
+    Book: "Checkerboard".
 
     Examples
     --------
@@ -219,7 +222,9 @@ def resize_backward(
 
     Notes
     -----
-    Two scatters an axis, a cell of `x` or of the output at a time.  Book: "Checkerboard".
+    Two scatters an axis, a cell of `x` or of the output at a time. Where a factor leaves a size of
+    a signal or a volume as it is, or doubles it, torch's own gradient of "nearest" is that of its
+    rule for images, not of what it computed.  Book: "Checkerboard".
 
     Examples
     --------
@@ -269,11 +274,8 @@ def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
 
 def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tuple[int, Rows]]:
     """The matrix of every spatial axis of `x`."""
-    input_size = tuple(x.shape[2:])
-    if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
-        return ((axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2))
-    make = _nearest if mode == "nearest" else _linear
-    axes = enumerate(zip(input_size, out, steps, strict=True), start=2)
+    make = _linear if mode == "linear" else _of_image if len(out) == 2 else _nearest
+    axes = enumerate(zip(x.shape[2:], out, steps, strict=True), start=2)
     return ((axis, make(n, o, step)) for axis, (n, o, step) in axes)
 
 
@@ -333,9 +335,16 @@ def _nearest(n: int, out: int, step: float) -> Rows:
     return [(np.minimum(np.floor(at).astype(int), n - 1), np.ones(out))]
 
 
+def _of_image(n: int, out: int, step: float) -> Rows:
+    """`_nearest` as torch has it for images: a size that stays or doubles needs no rounding."""
+    if out in (n, 2 * n):
+        return [(np.arange(out) * n // out, np.ones(out))]
+    return _nearest(n, out, step)
+
+
 def _linear(n: int, out: int, step: float) -> Rows:
-    if n == out:  # a size that stays is a copy in torch, whatever the factor that led there
-        step = 1.0
+    if n == out:  # a copy, whatever the factor that led there: a weight of 0 times NaN were NaN
+        return [(np.arange(n), np.ones(n))]
     at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
     left = np.minimum(np.floor(at).astype(int), n - 1)
     right = np.minimum(left + 1, n - 1)

@@ -374,7 +374,7 @@ def test_sparse_tensors_are_refused(torch):
             "a nested tensor",
             "to_padded_tensor(0)",
         ),
-        ("quantize_per_tensor(x, 0.1, 0, torch.quint8)", "a quantized tensor", "dequantize()"),
+        ("quantize_per_tensor(x, 0.1, 0, torch.quint8)", "a quantised tensor", "dequantize()"),
         ("masked.masked_tensor(x, x > 0)", "a masked tensor", "to_tensor(0)"),
         ("Tensor.to_mkldnn(x)", "layout torch._mkldnn", "to_dense()"),
         ("Tensor.to_sparse(x)", "layout torch.sparse_coo", "to_dense()"),

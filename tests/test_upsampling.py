@@ -482,6 +482,43 @@ def test_the_meta_device_gives_shapes(torch):
         assert (y.device.type, y.shape) == ("meta", shape)
 
 
+def nearest_of_torch(torch, x, factors, layout):
+    x = x.contiguous(memory_format=layout) if layout else x
+    return torch.nn.functional.interpolate(x, scale_factor=factors)
+
+
+@given(
+    size=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    factors=st.lists(st.one_of(st.floats(0.34, 4), st.floats(1, 1.2), st.floats(2, 2.2))),
+    channels=st.integers(1, 5),
+)
+def test_nearest_is_torchs_whatever_the_factor(torch, size, factors, channels):
+    """Also where it leaves a size as it is, or doubles it, and is neither 1 nor 2."""
+    factors = tuple(round(f, 2) for f in (*factors, 2.05, 1.2, 2.1))[: len(size)]
+    assume(min(math.floor(n * f) for n, f in zip(size, factors, strict=True)) >= 1)
+    x = torch.from_numpy(whole(1, channels, *size)).float()
+    expected = nearest_of_torch(torch, x, factors, None)
+    assert torch.equal(cl.resize(x, scale_factor=factors), expected)
+    if len(size) == 2:
+        expected = nearest_of_torch(torch, x, factors, torch.channels_last)
+        assert torch.equal(cl.resize(x, scale_factor=factors), expected)
+
+
+@pytest.mark.parametrize("factor, once_or_twice", [(1.2, [0, 1, 2, 3]), (2.05, [0, 0, 1, 1])])
+def test_sizes_that_stay_or_double_by_hand(xp, torch, factor, once_or_twice):
+    image = np.arange(4.0).reshape(1, 1, 4, 1)
+    y = xp.call(cl.resize, image, scale_factor=(factor, 1)).ravel()
+    assert y[:4].tolist() == once_or_twice
+    # for signals floor(u / 1.2) = 0 0 1 2 and floor(u / 2.05) = 0 0 0 1, as of volumes
+    by_formula = [math.floor(u / factor) for u in range(4)]
+    for shape in ((1, 1, 4), (1, 1, 4, 1, 1)):
+        y = xp.call(cl.resize, image.reshape(shape), scale_factor=(factor, 1, 1)[: len(shape) - 2])
+        assert y.ravel()[:4].tolist() == by_formula
+    volume = torch.arange(4.0).reshape(1, 1, 4, 1, 1).repeat(1, 4, 1, 1, 1)
+    y = nearest_of_torch(torch, volume, (factor, 1, 1), torch.channels_last_3d)
+    assert y[0, 0].ravel()[:4].tolist() == once_or_twice  # the third kernel
+
+
 def test_nearest_rounds_as_torch_does(torch):
     """25 * (2/50) is 1: a product in float64 of a float32 step falls just short of it."""
     assert cl.resize(np.array([[[0.0, 1.0]]]), size=50).sum() == 25

@@ -42,6 +42,18 @@ def test_a_copy_spreads_no_infinity():
     np.testing.assert_array_equal(cl.resize_backward(x, x, size=3, mode="linear"), x)
 
 
+def test_an_axis_that_keeps_its_size_spreads_nothing(torch):
+    """A linear resize along the other axis alone: the neighbours of a NaN were NaN."""
+    x = np.array([[[[1.0, NAN, 3.0], [4.0, 5.0, 6.0]]]])
+    expected = [[1, NAN, 3], [1 * 0.75 + 4 * 0.25, NAN, 3 * 0.75 + 6 * 0.25]]
+    y = cl.resize(x, size=(4, 3), mode="linear")
+    np.testing.assert_array_equal(y[0, 0, :2], expected)
+    theirs = torch.nn.functional.interpolate(torch.from_numpy(x), (4, 3), mode="bilinear")
+    np.testing.assert_array_equal(y, theirs)
+    back = cl.resize_backward(x, np.zeros((1, 1, 4, 3)), size=(2, 3), mode="linear")
+    assert np.isnan(back).any((0, 1, 2)).tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("name", [n for n in cl.__all__ if n.endswith("lu_backward")])
 def test_a_gradient_of_none_is_refused(name):
     arguments = [np.ones((1, 2, 3)), np.ones(2)][: 1 + (name == "prelu_backward")]
