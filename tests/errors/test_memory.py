@@ -129,7 +129,9 @@ def test_the_memory_asked_for_is_that_of_the_result(monkeypatch, name):
     y = call()
     monkeypatch.setattr(_checks, "MEMORY", y.nbytes - 1)
     words = f" of shape {y.shape} would take {y.nbytes} bytes, and there are {y.nbytes - 1} bytes"
-    with pytest.raises(ValueError, match=rf"^{name}: the (output|padded output|matrix){re.escape(words)}"):
+    with pytest.raises(
+        ValueError, match=rf"^{name}: the (output|padded output|matrix){re.escape(words)}"
+    ):
         call()
 
 
