@@ -205,7 +205,7 @@ $$
 $$
 
 So no output is spoiled by a loud pixel that its window does not see. [Fast
-algorithms](beyond/fast-algorithms.ipynb#sec-fast-loud) derives it, and says which step of it rests
+algorithms](#sec-fast-loud) derives it, and says which step of it rests
 on a search and not on a proof. A bound for the worst inputs is far from what ordinary ones do:
 where {PROMISE:.0f} is promised, the worst layer on this page has {auto:.2f} with `auto`, and
 {share:.2f} with the worst method for it.
