@@ -373,7 +373,8 @@ def max_unpool(
     array([[[0., 7., 9., 0.]]])
     """
     where = "max_unpool"
-    y = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    shape = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    y = new(shape, x)
     flat = y.reshape(-1)
     flat[in_memory(indices, y)] = x
     return flat.reshape(y.shape)
@@ -421,8 +422,8 @@ def max_unpool_backward(
     array([[[2., 3.]]])
     """
     where = "max_unpool_backward"
-    y = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
-    check_gradient(where, grad_output, x, tuple(y.shape[2:]))
+    shape = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    check_gradient(where, grad_output, x, shape[2:])
     return gather(grad_output, indices)
 
 
@@ -546,8 +547,8 @@ def _check_unpool(
     stride: IntOrInts | None,
     padding: Padding,
     output_size: Sequence[int] | None,
-) -> Array:
-    """Check, and give the output as zeros."""
+) -> Ints:
+    """Check, and give the shape of the output."""
     check_input(where, x, FLOATS)
     check_arrays(where, indices=indices)
     if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
@@ -575,7 +576,7 @@ def _check_unpool(
             f"size {size}; got {int(indices[outside][0])}. Give the pooling's options and input "
             f"size as output_size."
         )
-    return new((*x.shape[:2], *size), x)
+    return (*x.shape[:2], *size)
 
 
 def _unpooled_size(

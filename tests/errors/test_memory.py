@@ -58,12 +58,13 @@ def test_a_request_beyond_the_memory_is_refused_at_once(attempt):
     assert peak < 10**6
 
 
-MANY_REGIONS = 10**7
+MANY_REGIONS, CELLS = 10**7, np.zeros((1, 1, 2), int)
 WRONG = [  # gradients, where the output would be of 10**7 cells
     lambda: cl.resize_backward(X, X, size=MANY_REGIONS),
     lambda: cl.resize_backward(X, X, size=MANY_REGIONS, mode="linear"),
     lambda: cl.adaptive_avg_pool_backward(X, X, MANY_REGIONS),
     lambda: cl.adaptive_max_pool_backward(X, X, MANY_REGIONS),
+    lambda: cl.max_unpool_backward(X, X[..., :2], CELLS, 1, stride=MANY_REGIONS - 1),
 ]
 
 
