@@ -24,6 +24,7 @@ TOO_LARGE = [
     lambda: cl.conv_transpose(X, KERNEL, dilation=BIG, padding=BIG),
     lambda: cl.conv_transpose_backward(X, X, KERNEL, dilation=BIG, padding=BIG + 1),
     lambda: cl.conv_matrix(KERNEL, 10**9),
+    lambda: cl.conv_matrix(KERNEL, 8, padding=BIG, stride=BIG),
     lambda: cl.zero_insert(np.zeros((1, 1, 10**5)), 10**9),
     lambda: cl.overlap_count(BIG, 3),
     lambda: cl.im2col(X, 3, padding=BIG),
