@@ -34,6 +34,7 @@ TOO_LARGE = [
     lambda: cl.conv_transpose(X, KERNEL, dilation=BIG, padding=BIG),
     lambda: cl.conv_transpose_backward(X, X, KERNEL, dilation=BIG, padding=BIG + 1),
     lambda: cl.conv_matrix(KERNEL, 10**9),
+    lambda: cl.conv_matrix(KERNEL, 8, padding=BIG, stride=BIG),
     lambda: cl.zero_insert(np.zeros((1, 1, 10**5)), 10**9),
     lambda: cl.overlap_count(BIG, 3),
     lambda: cl.im2col(X, 3, padding=BIG),
@@ -71,12 +72,13 @@ def test_a_request_beyond_the_memory_is_refused_at_once(attempt):
     assert peak < 10**6
 
 
-MANY_REGIONS = 10**7
+MANY_REGIONS, CELLS = 10**7, np.zeros((1, 1, 2), int)
 WRONG = [  # gradients, where the output would be of 10**7 cells
     lambda: cl.resize_backward(X, X, size=MANY_REGIONS),
     lambda: cl.resize_backward(X, X, size=MANY_REGIONS, mode="linear"),
     lambda: cl.adaptive_avg_pool_backward(X, X, MANY_REGIONS),
     lambda: cl.adaptive_max_pool_backward(X, X, MANY_REGIONS),
+    lambda: cl.max_unpool_backward(X, X[..., :2], CELLS, 1, stride=MANY_REGIONS - 1),
 ]
 
 
