@@ -561,48 +561,15 @@ def _check_unpool(
     stride: IntOrInts | None,
     padding: Padding,
     output_size: Sequence[int] | None,
-<<<<<<< HEAD
-) -> Array:
-    """Check, and give the output as zeros."""
+) -> Ints:
+    """Check, and give the shape of the output."""
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
     check_input(where, x, FLOATS, **options, output_size=output_size)
     size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
     check_memory(where, x, the_output=(*x.shape[:2], *size))
     shape, repair = tuple(x.shape), "Give the pooling's options and input size as output_size."
     check_indices(where, indices, x, "x", shape, "the output", size, repair)
-    return new((*x.shape[:2], *size), x)
-=======
-) -> Ints:
-    """Check, and give the shape of the output."""
-    check_input(where, x, FLOATS)
-    check_arrays(where, indices=indices)
-    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
-        raise TypeError(
-            f"{where}: x and indices must be of one library and on one device; got "
-            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
-        )
-    if accumulator(indices) != namespace(x).int64:  # in any order of bytes
-        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
-    if tuple(indices.shape) != tuple(x.shape):
-        raise ValueError(
-            f"{where}: indices must have the shape of x, one position a value; got "
-            f"x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}."
-        )
-    size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
-    check_memory(where, x, the_output=(*x.shape[:2], *size))
-    if x.device != "cpu" and x.device.type == "meta":
-        raise TypeError(
-            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
-        )
-    outside = (indices < 0) | (indices >= math.prod(size))
-    if bool(outside.any()):
-        raise ValueError(
-            f"{where}: every index must be a cell of the output, 0 to {math.prod(size) - 1} for "
-            f"size {size}; got {int(indices[outside][0])}. Give the pooling's options and input "
-            f"size as output_size."
-        )
     return (*x.shape[:2], *size)
->>>>>>> wt-values
 
 
 def _unpooled_size(

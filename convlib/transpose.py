@@ -422,20 +422,10 @@ def conv_matrix(
     check_fits(where, window, size)
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
-<<<<<<< HEAD
+    padded = math.prod(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    check_memory(where, weight, the_padded_basis=(channels * cells, channels * padded))
     _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
     matrix = _explicit(weight, window, (channels, *size), groups)
-=======
-    padded = math.prod(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    check_memory(
-        where,
-        weight,
-        the_matrix=(weight.shape[0] * rows, channels * cells),
-        the_basis=(channels * cells, channels * cells),
-        the_padded_basis=(channels * cells, channels * padded),
-    )
-    matrix = _explicit(weight, window, (weight.shape[1] * groups, *size), groups)
->>>>>>> wt-values
     return cast(matrix, weight.dtype)
 
 
