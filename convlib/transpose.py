@@ -423,8 +423,8 @@ def conv_matrix(
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
     padded = math.prod(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    check_memory(where, weight, the_padded_basis=(channels * cells, channels * padded))
     _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
+    check_memory(where, weight, the_padded_basis=(channels * cells, channels * padded))
     matrix = _explicit(weight, window, (channels, *size), groups)
     return cast(matrix, weight.dtype)
 

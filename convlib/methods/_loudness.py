@@ -7,10 +7,10 @@ would spoil all its neighbours. How loud a cell is, is told by what the kernels 
     D(cell) = sum over c of max_k |w_kc| |x_c(cell)|,      |w_kc| summed over the taps
 
 At each point an entry of ``|G| |w_kc|`` is at most the largest number of its row times ``|w_kc|``,
-and one of ``|B.T| |x_c|`` a sum over the tile's cells of ``|b| |x_c(cell)|``. Sum their product over
-the channels, let the two sums change places, and each cell has at most ``|b| D(cell)``. So whatever
-is added up on the way to an output is at most ``growth * D`` of the loudest cell of its tile, and
-`growth` depends on the matrices alone. The rounding errors are a multiple of that
+and one of ``|B.T| |x_c|`` a sum over the tile's cells of ``|b| |x_c(cell)|``. Sum their product
+over the channels, let the two sums change places, and each cell has at most ``|b| D(cell)``. So
+whatever is added up on the way to an output is at most ``growth * D`` of the loudest cell of its
+tile, and `growth` depends on the matrices alone. The rounding errors are a multiple of that
 (`rounding`) times the dtype's eps.
 Tiles whose D is small against what is usual in the layer keep the promise; the others are computed
 by columns, which read each window by itself.
