@@ -11,6 +11,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from numbers import Real
 from typing import Any, TypeVar
@@ -23,24 +24,71 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def ieee(function: F) -> F:
-    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers."""
+    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers.
+
+    On tensors inside of ``torch.autocast`` it calculates in their own dtype.
+    """
 
     @wraps(function)
     def quiet(*args: Any, **options: Any) -> Any:
-        if _on_tensors(args, options):  # torch does not warn, nor compile NumPy's context
-            return function(*args, **options)
-        with np.errstate(all="ignore"):
+        tensor = _first_tensor(args, options)
+        if tensor is None:
+            with np.errstate(all="ignore"):
+                return function(*args, **options)
+        with _without_autocast(tensor):  # torch does not warn, nor compile NumPy's context
             return function(*args, **options)
 
     return quiet  # type: ignore[return-value]
 
 
-def _on_tensors(args: Sequence[Any], options: dict[str, Any]) -> bool:
-    """True where an argument is a tensor; mixed with arrays, the call is refused anyway."""
-    for a in args:
-        if type(a) is np.ndarray:  # as mostly: nobody asks torch
-            return False
-    return any(map(is_tensor, (*args, *options.values())))
+def lowered(function: F) -> F:
+    """Decorates a layer: ``torch.autocast`` has it calculate in its dtype, as torch's own layers.
+
+    So floating-point tensors are cast to it, but for float64, before anything looks at them. Then
+    all methods compute the same, and so does autograd.
+    """
+
+    @wraps(function)
+    def layer(*args: Any, **options: Any) -> Any:
+        tensor = _first_tensor(args, options)
+        if tensor is None or not _autocasts(tensor):
+            return function(*args, **options)
+        args = tuple(_lower(a, tensor.device) for a in args)
+        options = {name: _lower(a, tensor.device) for name, a in options.items()}
+        with _without_autocast(tensor):
+            return function(*args, **options)
+
+    return layer  # type: ignore[return-value]
+
+
+def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
+    """The first tensor, if no array comes before it: a call that mixes the two is refused."""
+    for a in (*args, *options.values()):
+        if type(a) is np.ndarray:
+            return None
+        if is_tensor(a):
+            return a
+    return None
+
+
+def _autocasts(tensor: Array) -> bool:
+    """True inside of ``torch.autocast`` for the device of `tensor`."""
+    torch, device = namespace(tensor), tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _without_autocast(tensor: Array) -> Any:
+    if not _autocasts(tensor):
+        return nullcontext()
+    return namespace(tensor).autocast(tensor.device.type, enabled=False)
+
+
+def _lower(a: Any, device: Any) -> Any:
+    """`a` in autocast's dtype, if it is one of the tensors that autocast casts."""
+    if not (is_tensor(a) and a.device == device and a.is_floating_point()):
+        return a
+    torch = namespace(a)
+    return a if a.dtype == torch.float64 else a.to(torch.get_autocast_dtype(device.type))
 
 
 TORCH_NUMBERS = (
@@ -120,6 +168,12 @@ def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:
             f"{where}: {first} and {name} must be on one device; got {x.device} and "
             f"{a.device}. Move one, e.g. {name}.to({first}.device)."
         )
+
+
+class Host:
+    """What `check_memory` is to look at for 8-byte numbers in this machine's memory."""
+
+    device, dtype = "cpu", np.dtype(float)
 
 
 def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:

@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, channel_sums, is_tensor, namespace, new
+from ._arrays import (
+    Array,
+    Ints,
+    accumulator,
+    cast,
+    channel_sums,
+    is_linearized,
+    is_tensor,
+    is_transformed,
+    namespace,
+    new,
+)
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -21,6 +32,7 @@ from ._checks import (
     check_real,
     check_size,
     ieee,
+    lowered,
     one_int,
 )
 from ._windows import add_unpadded, step
@@ -52,7 +64,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     group has few kernels, or few weights and wide rows.
     """
     if is_tensor(x) or window.is_point:
-        return "im2col"
+        return "native" if native.takes_over(x) else "im2col"
     out = window.output_size(tuple(x.shape[2:]))
     tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
     thick = min(weight.shape[0] // groups, weight.shape[1])
@@ -65,6 +77,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     return "rows" if rows.suits(weight, window, out, groups) else "im2col"
 
 
+@lowered
 def conv(
     x: Array,
     weight: Array,
@@ -107,14 +120,16 @@ def conv(
         outputs at once; by products of points of small tiles (stride and dilation 1, kernels of
         at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
         torch's own kernel (tensors only).
-        "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
-        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more (or 256 channels and 16
-        tiles, where the BLAS has kernels for AVX2); "taps" for depthwise layers of 64 channels or
-        more for each output of a row; "rows" where windows overlap along the first of several
-        axes, and a group has few kernels, as in grouped and other depthwise layers, or few weights
-        and wide rows, as in first ones; else "im2col".
+        "auto" is "im2col" for tensors, and "native" inside of torch's transforms (compile, vmap,
+        jvp and so on), which can follow one step for any size. For NumPy arrays it is "winograd"
+        where they are float32, with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more
+        (or 256 channels and 16 tiles, where the BLAS has kernels for AVX2); "taps" for depthwise
+        layers of 64 channels or more for each output of a row; "rows" where windows overlap along
+        the first of several axes, and a group has few kernels, as in grouped and other depthwise
+        layers, or few weights and wide rows, as in first ones; else "im2col".
     budget : int
-        Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
+        Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB. Inside of
+        torch's transforms it lays out all of them.
 
     Returns
     -------
@@ -198,6 +213,7 @@ def convolve(
         size, plain = tuple(x.shape[2:]), (1,) * (x.ndim - 2)
         every = replace(layer.window, stride=plain).output_size(size)
         check_memory(where, x, the_outputs_at_stride_1=(*layer.shape[:2], *every))
+    _check_followed(where, method, x)
     return compute(layer, x, weight, bias, method)
 
 
@@ -209,11 +225,19 @@ def compute(
     if method == "auto":
         method = choose(x, weight, layer.window, layer.groups)
     y = METHODS[method](x, weight, layer.window, groups=layer.groups, budget=layer.budget)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
-    return cast(y, x.dtype)
+    return cast(y if bias is None else add_bias(y, bias), x.dtype)
 
 
+def add_bias(y: Array, bias: Array) -> Array:
+    """`y` (B, K, *out) and `bias` (K,): in its memory, where `y` is not one of vmap's many."""
+    column = bias.reshape(-1, *(1,) * (y.ndim - 2))  # (K, 1, ...)
+    if is_transformed(y):
+        return y + column
+    y += column
+    return y
+
+
+@lowered
 @ieee
 def conv_backward(
     grad_output: Array,
@@ -306,7 +330,7 @@ def conv_backward(
 
     def grad_weight() -> Array:
         shape = tuple(weight.shape)
-        return im2col.backward_weight(grad_output, x, layer.window, shape, **chosen)
+        return backward_weight(grad_output, x, layer.window, shape, **chosen)
 
     return gradients(where, needs, grad_output, grad_x, grad_weight)
 
@@ -350,6 +374,8 @@ def backward_input(
     unless a method is named.
     """
     options = {"groups": groups, "budget": budget}
+    if native.takes_over(grad):
+        return native.backward_input(grad, weight, window, x_shape, groups=groups)
     plain = math.prod(window.stride) == 1 and window.mode == "zeros"
     if method == "im2col" or (method == "auto" and not plain):
         return im2col.backward_input(grad, weight, window, x_shape, **options)
@@ -410,6 +436,15 @@ def check_zeros(where: str, name: str, grad: Array, window: Window, x_shape: Int
     check_memory(where, grad, **{name: (*grad.shape[:2], *spread)})
 
 
+def backward_weight(
+    grad: Array, x: Array, window: Window, weight_shape: Ints, *, groups: int, budget: int
+) -> Array:
+    """The gradient in the kernels: by columns, or by torch inside of its transforms."""
+    if native.takes_over(grad) and not namespace(grad).jit.is_tracing():  # it lacks words for this
+        return native.backward_weight(grad, x, window, weight_shape, groups=groups)
+    return im2col.backward_weight(grad, x, window, weight_shape, groups=groups, budget=budget)
+
+
 def turn(weight: Array, groups: int) -> Array:
     """(K, C/G, *kernel) to (C, K/G, *kernel), each kernel turned by 180 degrees."""
     kernels, seen, *kernel = weight.shape
@@ -445,6 +480,19 @@ def check_layer(where: str, x: Array, weight: Array, *options: Any, name: str = 
     output = "the_output" if name == "weight" else f"the_output_of_{name}"
     check_memory(where, x, the_padded_input=padded, **{output: out})
     return Layer(window, out, groups, budget)
+
+
+def _check_followed(where: str, method: str, x: Array) -> None:
+    """Raise for a method of which one of torch's transforms would lose something."""
+    if method in ("auto", "im2col", "native") or not is_transformed(x):
+        return
+    if is_linearized(x):
+        why = "writes its result part by part, and torch.func.linearize loses what is written so"
+    elif method == "winograd" and namespace(x).compiler.is_dynamo_compiling():
+        why = "makes its matrices with NumPy, which is no part of one graph, as fullgraph=True asks"
+    else:
+        return
+    raise ValueError(f'{where}: method="{method}" {why}; got a tensor there. Use method="auto".')
 
 
 def _check_geometry(

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, check_arrays, check_batched, check_memory, one_int
+from ._checks import IntOrInts, check_arrays, check_batched, check_memory, lowered, one_int
 from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
 from .geometry import Padding
 from .methods.im2col import COLUMN_BUDGET
 
 
+@lowered
 def depthwise_conv(
     x: Array,
     weight: Array,
@@ -89,6 +90,7 @@ def _check_depthwise(where: str, x: Array, weight: Array, name: str) -> int:
     return int(channels)
 
 
+@lowered
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mix the channels of each cell: a convolution with kernels of one cell.
 
@@ -145,6 +147,7 @@ def _check_pointwise(where: str, weight: Array, name: str) -> None:
         )
 
 
+@lowered
 def separable_conv(
     x: Array,
     depthwise: Array,

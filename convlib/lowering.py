@@ -15,7 +15,7 @@ from ._checks import (
     ieee,
     per_axis,
 )
-from ._windows import add_unpadded, pad, scatter, windows
+from ._windows import pad, scatter, unpad, windows
 from ._work import Scratch
 from .geometry import Padding, Window, check_fits, make_window
 
@@ -258,9 +258,7 @@ def col2im(
     shape = (batch, rows // taps, *window.kernel_size, *out)
     parts = cast(cols, accumulator(cols)).reshape(shape)
     padded = scatter(kernel_last(parts), padded_size, window)
-    x = new((batch, rows // taps, *size), padded)
-    add_unpadded(x, padded, window.padding)
-    return cast(x, cols.dtype)
+    return cast(unpad(padded, size, window.padding), cols.dtype)
 
 
 def _check_cols(where: str, cols: Array) -> None:

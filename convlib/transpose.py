@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, namespace, new
+from ._arrays import Array, Ints, cast, is_transformed, new
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -21,13 +21,16 @@ from ._checks import (
     check_size,
     check_spatial,
     ieee,
+    lowered,
     one_int,
     per_axis,
 )
-from ._windows import pad, step
+from ._windows import scatter, step
 from .convolution import METHODS as CONV_METHODS
 from .convolution import (
+    add_bias,
     backward_input,
+    backward_weight,
     by_turned_kernels,
     check_bias,
     check_rank,
@@ -42,6 +45,7 @@ from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
+@lowered
 @ieee
 def conv_transpose(
     x: Array,
@@ -87,7 +91,8 @@ def conv_transpose(
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed
         matrix (small inputs only); torch's own kernel. "auto" is "scatter", or a
-        convolution with the turned kernel where the stride is 1.
+        convolution with the turned kernel where the stride is 1; inside of torch's transforms
+        (compile, vmap, jvp and so on) it is "native".
     budget : int
         Bytes of columns that "scatter" holds at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -124,11 +129,10 @@ def conv_transpose(
         check_bias(where, x, bias, layer.shape[1])
     _check_method(where, method, x, weight, layer)
     y = METHODS[method](layer, x, weight)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
-    return cast(y, x.dtype)
+    return cast(y if bias is None else add_bias(y, bias), x.dtype)
 
 
+@lowered
 @ieee
 def conv_transpose_backward(
     grad_output: Array,
@@ -206,7 +210,7 @@ def conv_transpose_backward(
     def grad_weight() -> Array:
         options = {"groups": layer.groups, "budget": layer.budget}
         shape = tuple(weight.shape)
-        return im2col.backward_weight(x, grad_output, layer.window, shape, **options)
+        return backward_weight(x, grad_output, layer.window, shape, **options)
 
     return gradients(where, needs, grad_output, grad_x, grad_weight)
 
@@ -296,20 +300,13 @@ def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
 def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
     """Third definition: multiply with the transpose of the convolution's matrix."""
     matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
-    flat = cast(x.reshape(len(x), matrix.shape[0]), matrix.dtype)
+    flat = cast(x.reshape(layer.shape[0], matrix.shape[0]), matrix.dtype)
     return (flat @ matrix).reshape(layer.shape)
 
 
 def _native(layer: _Layer, x: Array, weight: Array) -> Array:
-    """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
-    functional = namespace(weight).nn.functional
-    kernel = getattr(functional, f"conv_transpose{x.ndim - 2}d")
-    window = layer.window
-    # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
-    steps = tuple(1 if n == 1 else s for n, s in zip(x.shape[2:], window.stride, strict=True))
-    # Behind, cells may be missing as well as over: make the whole output and cut it out.
-    whole = kernel(x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
-    return pad(whole, tuple((-before, -after) for before, after in window.padding))
+    """Torch's own kernel."""
+    return native.backward_input(x, weight, layer.window, layer.shape, groups=layer.groups)
 
 
 METHODS = {
@@ -465,6 +462,10 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
+    if is_transformed(x):
+        rank = x.ndim - 2
+        point = Window((1,) * rank, steps, (1,) * rank, ((0, 0),) * rank)
+        return scatter(x[(..., *(None,) * rank)], out, point)
     return insert_zeros(x, steps)
 
 

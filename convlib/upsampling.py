@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, is_whole, moveaxis, namespace, new
+from ._arrays import Array, Ints, accumulator, cast, is_tensor, is_whole, moveaxis, namespace, new
 from ._checks import (
+    Host,
     IntOrInts,
     as_number,
     check_arrays,
@@ -243,8 +245,9 @@ def resize_backward(
 
 
 # One axis of the matrix A: its rows have a nonzero or two, so it is kept as (cells, weights) pairs.
-# A product with the whole matrix would spread NaN and infinity: 0 * NaN is NaN.
-Rows = list[tuple[np.ndarray, np.ndarray]]
+# A product with the whole matrix would spread NaN and infinity: 0 * NaN is NaN. They are made by
+# the library of `x`, for a compiler to see through, and on the CPU: not every device has float64.
+Rows = list[tuple[Array, Array]]
 
 
 def _gather(x: Array, rows: Rows, axis: int) -> Array:
@@ -252,7 +255,8 @@ def _gather(x: Array, rows: Rows, axis: int) -> Array:
     lead = (slice(None),) * axis
     y = 0
     for cells, weights in rows:  # 0 * inf at a cell's own centre is NaN, as in torch
-        y = y + _column(weights, x, axis) * x[(*lead, cells.tolist())]
+        read = cells.to(x.device) if is_tensor(x) else cells.tolist()
+        y = y + _column(weights, x, axis) * x[(*lead, read)]
     return y
 
 
@@ -262,7 +266,11 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
     shape[axis] = n
     total = new(shape, grad)
     for cells, weights in rows:
-        add_to_cells(total, cells.tolist(), _column(weights, grad, axis) * grad, axis)
+        part = _column(weights, grad, axis) * grad
+        if is_tensor(grad):
+            total = total.index_add(axis, cells.to(grad.device), part)
+        else:
+            add_to_cells(total, cells.tolist(), part, axis)
     return total
 
 
@@ -276,7 +284,8 @@ def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tu
     """The matrix of every spatial axis of `x`."""
     make = _linear if mode == "linear" else _of_image if len(out) == 2 else _nearest
     axes = enumerate(zip(x.shape[2:], out, steps, strict=True), start=2)
-    return ((axis, make(n, o, step)) for axis, (n, o, step) in axes)
+    xp = namespace(x)
+    return ((axis, make(xp, n, o, step)) for axis, (n, o, step) in axes)
 
 
 def _check_resize(
@@ -298,7 +307,7 @@ def _check_resize(
             f"{where}: give either size or scale_factor; got size={size!r}, "
             f"scale_factor={scale_factor!r}."
         )
-    input_size = tuple(x.shape[2:])
+    input_size = tuple(int(n) for n in x.shape[2:])  # torch.jit.trace has tensors there
     rank = len(input_size)
     if size is not None:
         out = per_axis(where, "size", size, rank, least=1)
@@ -312,7 +321,7 @@ def _check_resize(
             f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
         )
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    check_memory(where, np.zeros(()), the_table_of_weights=(8, max(out)))
+    check_memory(where, Host, the_table_of_weights=(8, max(out)))
     return out, steps
 
 
@@ -329,26 +338,32 @@ def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
     return numbers
 
 
-def _nearest(n: int, out: int, step: float) -> Rows:
+def _copies(xp: ModuleType, n: int) -> Rows:
+    cells = xp.arange(n, dtype=xp.int64, device="cpu")
+    return [(cells, xp.ones_like(cells, dtype=xp.float64))]
+
+
+def _nearest(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     # torch's rounding: index and step both in float32. A whole-number index would make it float64.
-    at = np.arange(out, dtype=np.float32) * np.float32(step)
-    return [(np.minimum(np.floor(at).astype(int), n - 1), np.ones(out))]
+    at = xp.arange(out, dtype=xp.float32, device="cpu") * step
+    cells = cast(xp.floor(at), xp.int64).clip(None, n - 1)
+    return [(cells, xp.ones_like(cells, dtype=xp.float64))]
 
 
-def _of_image(n: int, out: int, step: float) -> Rows:
+def _of_image(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     """`_nearest` as torch has it for images: a size that stays or doubles needs no rounding."""
     if out in (n, 2 * n):
-        return [(np.arange(out) * n // out, np.ones(out))]
-    return _nearest(n, out, step)
+        cells = xp.arange(out, dtype=xp.int64, device="cpu") * n // out
+        return [(cells, xp.ones_like(cells, dtype=xp.float64))]
+    return _nearest(xp, n, out, step)
 
 
-def _linear(n: int, out: int, step: float) -> Rows:
+def _linear(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     if n == out:  # a copy, whatever the factor that led there: a weight of 0 times NaN were NaN
-        return [(np.arange(n), np.ones(n))]
-    at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
-    left = np.minimum(np.floor(at).astype(int), n - 1)
-    right = np.minimum(left + 1, n - 1)
-    return [(left, 1 - (at - left)), (right, at - left)]
+        return _copies(xp, n)
+    at = ((xp.arange(out, dtype=xp.float64, device="cpu") + 0.5) * step - 0.5).clip(0)
+    left = cast(xp.floor(at), xp.int64).clip(None, n - 1)
+    return [(left, 1 - (at - left)), ((left + 1).clip(None, n - 1), at - left)]
 
 
 def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Protocol
 
-from .._arrays import Array, Ints, cast, is_tensor, moveaxis, new
+from .._arrays import Array, Ints, beside, cast, is_tensor, moveaxis, new
 from .._windows import join_tiles, pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
@@ -60,7 +60,8 @@ def forward(
     if x.shape[0] == 0:  # not every FFT takes nothing
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
     out = window.output_size(tuple(x.shape[2:]))
-    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), x, maps.dtype, fill=False)
+    like = beside(x, weight)
+    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), like, maps.dtype, fill=False)
     shares = parts(x, x.shape, y.shape, uses=maps.uses(y.shape[2]))
     blocks = _blocks(maps, x, weight, out, budget, shares)
     kernels = _kernel_blocks(maps, weight, groups, max(1, shares // len(blocks)))
@@ -71,7 +72,7 @@ def forward(
 
     def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
         ready = mapped = None
-        with Scratch(x, maps.dtype, keep=keep) as scratch:
+        with Scratch(like, maps.dtype, keep=keep) as scratch:
             for block, chosen in mine:
                 if block != ready:
                     slab, ready = _read(maps, x, window, block, out, scratch), block

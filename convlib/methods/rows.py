@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, moveaxis, new
+from .._arrays import Array, Ints, accumulator, beside, cast, moveaxis, new
 from .._windows import pad, step, windows
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
@@ -42,14 +42,15 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     """Lines of the input, and their products: by rows of the kernels, or by rows of outputs."""
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
     kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
-    y = new((len(x), *kernels.shape[1:3], *out), kernels, fill=False)
+    like = beside(kernels, x)
+    y = new((x.shape[0], *kernels.shape[1:3], *out), like, fill=False)
     shares = parts(x, x.shape, y.shape, uses=kernels.shape[2])
     by_kernels = _goes_by_kernel_rows(weight, window, out, groups)
     multiply = _by_kernel_rows if by_kernels else _by_output_rows
     places, boxes = _places(y, kernels, window, min(budget, BLOCK_BYTES), shares)
 
     def work(mine: Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]) -> None:
-        with Scratch(kernels, keep=keeps_scratch(x, weight)) as scratch:
+        with Scratch(like, keep=keeps_scratch(x, weight)) as scratch:
             for (images, some, rows), box in mine:
                 slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
                 reach = window.reach(tuple(x.shape[2:]), (rows, *box))
@@ -63,7 +64,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
                     place[...] = target.reshape(place.shape)
 
     share(work, list(product(places, boxes)), shares)
-    return y.reshape(len(x), weight.shape[0], *out)
+    return y.reshape(x.shape[0], weight.shape[0], *out)
 
 
 def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
@@ -123,7 +124,7 @@ def _columns(slab: Array, window: Window, seen: int) -> Array:
         ((0, 0),) * (slab.ndim - 2),
     )
     view = kernel_first(windows(slab, across))[:, :, 0]  # (B, C, *kernel, rows, *out)
-    return view.reshape(len(slab), slab.shape[1] // seen, seen, *view.shape[2:])
+    return view.reshape(slab.shape[0], slab.shape[1] // seen, seen, *view.shape[2:])
 
 
 def _by_kernel_rows(

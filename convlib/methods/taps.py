@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, moveaxis, namespace, new
+from .._arrays import Array, Ints, accumulator, beside, cast, moveaxis, namespace, new
 from .._windows import pad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Window, tiles
@@ -30,14 +30,15 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     out = window.output_size(tuple(x.shape[2:]))
     weight = cast(weight, accumulator(weight))
     each = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
-    y = new((len(x), *each.shape[:2], *out), weight, fill=False)
+    like = beside(weight, x)
+    y = new((x.shape[0], *each.shape[:2], *out), like, fill=False)
     turned = moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
     shares = parts(x, x.shape, y.shape)
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
-        with Scratch(weight, keep=keeps_scratch(x, weight)) as scratch:
+        with Scratch(like, keep=keeps_scratch(x, weight)) as scratch:
             for images, *box in mine:
                 slab, reach = cast(x[images], weight.dtype), window.reach(tuple(x.shape[2:]), box)
                 slab = pad(slab, reach, window.mode, scratch, channels_last=True)
@@ -46,9 +47,9 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
 
     cell = math.prod(each.shape[:2]) * y.dtype.itemsize
     most = min(budget, BLOCK_BYTES) // max(1, cell)
-    fair = -(-len(x) * math.prod(out) // shares)
-    share(work, list(tiles((len(x), *out), max(1, min(most, fair)))), shares)
-    return y.reshape(len(x), weight.shape[0], *out)
+    fair = -(-x.shape[0] * math.prod(out) // shares)
+    share(work, list(tiles((x.shape[0], *out), max(1, min(most, fair)))), shares)
+    return y.reshape(x.shape[0], weight.shape[0], *out)
 
 
 def suits(weight: Array, out: Ints, groups: int) -> bool:
