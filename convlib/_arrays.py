@@ -35,7 +35,7 @@ def namespace(x: Array) -> ModuleType:
 def moveaxis(x: Array, source: int | Ints, destination: int | Ints) -> Array:
     """``moveaxis``; NumPy's own takes longer to find the order of the axes than to use it."""
     if is_tensor(x):
-        return namespace(x).moveaxis(x, source, destination)
+        return x.movedim(source, destination)  # its other name has no batching rule for ints
     return x.transpose(_order(x.ndim, source, destination))
 
 
@@ -72,6 +72,14 @@ def is_transformed(x: Array) -> bool:
     return level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None
 
 
+def is_linearized(x: Array) -> bool:
+    """True inside of ``torch.func.linearize``, which loses what is written to part of a tensor."""
+    if not is_transformed(x) or namespace(x).compiler.is_compiling():
+        return False
+    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return proxies is not None and proxies.get_proxy_mode() is not None
+
+
 def accumulator(x: Array) -> Any:
     """The dtype in which products of `x` are summed: float32 for half precision, else its own."""
     if is_tensor(x):
@@ -96,9 +104,21 @@ def new(shape: Sequence[int], like: Array, dtype: Any = None, *, fill: bool = Tr
 
     With ``fill=False`` the memory is left as found, for callers that write every cell.
     """
-    xp = namespace(like)
-    make = xp.zeros if fill else xp.empty
-    return make(tuple(shape), dtype=dtype or like.dtype, device=like.device)
+    if is_tensor(like):  # a method of `like`: where vmap batches that, it batches this
+        made = like.new_zeros if fill else like.new_empty
+        return made(tuple(shape), dtype=dtype or like.dtype)
+    make = np.zeros if fill else np.empty
+    return make(tuple(shape), dtype=dtype or like.dtype)
+
+
+def beside(x: Array, *others: Array) -> Array:
+    """What `new` is to be like, to hold values made of all these arrays: `x`, as a rule.
+
+    Under vmap any of them may be a batch, and what is written to must then be one too.
+    """
+    if not is_transformed(x):
+        return x
+    return sum((cast(other.new_zeros(()), x.dtype) for other in others), x.new_zeros(()))
 
 
 @cache

@@ -27,19 +27,23 @@ def ieee(function: F) -> F:
 
     @wraps(function)
     def quiet(*args: Any, **options: Any) -> Any:
-        if _on_tensors(args, options):  # torch does not warn, nor compile NumPy's context
-            return function(*args, **options)
-        with np.errstate(all="ignore"):
-            return function(*args, **options)
+        tensor = _first_tensor(args, options)
+        if tensor is None:
+            with np.errstate(all="ignore"):
+                return function(*args, **options)
+        return function(*args, **options)  # torch does not warn, nor compile NumPy's context
 
     return quiet  # type: ignore[return-value]
 
 
-def _on_tensors(args: Sequence[Any], options: dict[str, Any]) -> bool:
-    """True where an argument is a tensor; mixed with arrays, the call is refused anyway."""
-    if np.ndarray in map(type, args):  # as mostly: nobody asks torch
-        return False
-    return any(map(is_tensor, (*args, *options.values())))
+def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
+    """The first tensor, if no array comes before it: a call that mixes the two is refused."""
+    for a in (*args, *options.values()):
+        if type(a) is np.ndarray:
+            return None
+        if is_tensor(a):
+            return a
+    return None
 
 
 TORCH_NUMBERS = (
@@ -107,6 +111,12 @@ def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:
             f"{where}: {first} and {name} must be on one device; got {x.device} and "
             f"{a.device}. Move one, e.g. {name}.to({first}.device)."
         )
+
+
+class Host:
+    """What `check_memory` is to look at for 8-byte numbers in this machine's memory."""
+
+    device, dtype = "cpu", np.dtype(float)
 
 
 def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:

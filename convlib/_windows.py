@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ._arrays import Array, Ints, is_tensor, moveaxis, new
+from . import _transforms
+from ._arrays import Array, Ints, is_tensor, is_transformed, moveaxis, new
 from ._work import Scratch
 from .geometry import Pairs, Window, source_index
 
@@ -21,6 +22,8 @@ def windows(x: Array, window: Window) -> Array:
 
     Padding has been added, so `window.padding` is not read.
     """
+    if is_transformed(x):
+        return _transforms.windows(x, window)
     if is_tensor(x):
         for axis, (span, s) in enumerate(zip(window.span, window.stride, strict=True), start=2):
             x = x.unfold(axis, span, min(s, x.shape[axis]))  # moves its window axis to the end
@@ -47,6 +50,8 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
     Where windows overlap, the parts add up. One strided addition a tap, so no two writes of one
     addition meet.
     """
+    if is_transformed(parts):
+        return _transforms.scatter(parts, size, window)
     rank = len(size)
     out = parts.shape[2 : 2 + rank]
     x = new((*parts.shape[:2], *size), parts)
@@ -74,6 +79,8 @@ def pad(
     new memory or in that of `scratch`. With `channels_last` the channels of a cell stand there
     side by side, whether something is added or not; the shape is the same.
     """
+    if is_transformed(x):
+        return _transforms.pad(x, pairs, mode)
     if mode != "zeros":
         for axis, pair in enumerate(pairs, start=2):
             x = _extend_axis(x, axis, pair, mode)
@@ -96,6 +103,15 @@ def pad(
             padded[(*lead, slice(at.stop, None))] = 0
     padded[(..., *placed)] = x[(..., *kept)]
     return padded
+
+
+def unpad(padded: Array, size: Ints, pairs: Pairs, mode: str = "zeros") -> Array:
+    """The adjoint of `pad`: (B, C, *size), where each padded cell goes to the one it copied."""
+    if is_transformed(padded):
+        return _transforms.unpad(padded, size, pairs, mode)
+    x = new((*padded.shape[:2], *size), padded)
+    add_unpadded(x, padded, pairs, mode)
+    return x
 
 
 def add_unpadded(x: Array, padded: Array, pairs: Pairs, mode: str = "zeros") -> None:

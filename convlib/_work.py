@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, is_recording, is_tensor, namespace, new
+from ._arrays import Array, is_recording, is_tensor, is_transformed, namespace, new
 
 
 class Scratch:
@@ -80,10 +80,8 @@ KEPT = 8 * 2**20
 
 
 def keeps_scratch(*arrays: Array) -> bool:
-    """True where memory may be written twice: autograd does not record, torch does not compile."""
-    if is_recording(*arrays):
-        return False
-    return not (is_tensor(arrays[0]) and namespace(arrays[0]).compiler.is_compiling())
+    """True where memory may be written twice: no autograd records, no transform is under way."""
+    return not (is_recording(*arrays) or is_transformed(arrays[0]))
 
 
 LEAST = 2**20

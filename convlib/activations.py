@@ -117,7 +117,7 @@ def _leaky_relu_slope(xp: ModuleType, z: Array, negative_slope: float) -> Array:
 
 
 def _elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array = None) -> Array:
-    if xp is not np:
+    if xp is not np and abs(alpha) < math.inf:
         return xp.nn.functional.celu(z, alpha) if width != 1 else xp.nn.functional.elu(z, alpha)
     left = alpha * xp.expm1(_clip(xp, z, None, 0) / width)
     if not math.isfinite(alpha):  # then `left` is inf * 0 from 0 on
@@ -638,9 +638,10 @@ def prelu(x: Array, weight: Array) -> Array:
     """
     dtype, slopes = _prelu_slopes("prelu", x, weight)
     z, xp = cast(x, dtype), namespace(x)
-    if xp is not np:
-        return cast(xp.prelu(z, slopes.reshape(-1)), x.dtype)
-    return _like(x, np.where(z > 0, z, slopes * z))
+    if is_recording(x, weight) and not is_transformed(x):
+        return cast(xp.prelu(z, slopes.reshape(-1)), x.dtype)  # whose second derivative is 0
+    # Two choices, so that a gradient of the weight meets no 0 * inf.
+    return _like(x, xp.where(z > 0, z, slopes * xp.where(z > 0, 0, z)))
 
 
 @ieee

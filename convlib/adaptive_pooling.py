@@ -9,8 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, is_recording, is_tensor, namespace, new
-from ._checks import IntOrInts, check_arrays, check_flags, check_memory, ieee, per_axis
+from . import _transforms
+from ._arrays import (
+    Array,
+    Ints,
+    accumulator,
+    cast,
+    is_recording,
+    is_tensor,
+    is_transformed,
+    namespace,
+    new,
+)
+from ._checks import Host, IntOrInts, check_arrays, check_flags, check_memory, ieee, per_axis
 from .geometry import Padding, make_window
 from .pooling import (
     FLOATS,
@@ -21,6 +32,7 @@ from .pooling import (
     first_maximum,
     gather,
     in_memory,
+    outer,
     put_back,
     spread_out,
 )
@@ -351,7 +363,8 @@ def max_unpool(
 
     Notes
     -----
-    One write a value. Same results as ``torch.nn.functional.max_unpool1d``, ``max_unpool2d`` and
+    One write a value. Inside of torch's transforms the indices are not looked at before torch
+    writes. Same results as ``torch.nn.functional.max_unpool1d``, ``max_unpool2d`` and
     ``max_unpool3d``. Source: Zeiler and Fergus, "Visualizing and understanding convolutional
     networks" (2014).  Book: "Max, average, global".
 
@@ -362,9 +375,10 @@ def max_unpool(
     """
     where = "max_unpool"
     y = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
-    flat = y.reshape(-1)
-    flat[in_memory(indices, y)] = x
-    return flat.reshape(y.shape)
+    if is_tensor(x):
+        return y.flatten(2).scatter(2, indices.flatten(2), x.flatten(2)).reshape(y.shape)
+    y.reshape(-1)[in_memory(indices, y)] = x
+    return y
 
 
 def max_unpool_backward(
@@ -454,6 +468,9 @@ def _average_backward(where: str, grad_output: Array, x: Array, output_size: Siz
     grad = cast(grad_output, accumulator(x))
     grad = grad / _counts(spans, grad)
     for axis, regions in enumerate(spans, start=2):
+        if is_transformed(grad):
+            grad = _spread(grad, regions, axis)
+            continue
         lead = (slice(None),) * axis
         grown = new((*grad.shape[:axis], x.shape[axis], *grad.shape[axis + 1 :]), grad)
         for u, (a, b) in enumerate(regions):
@@ -463,14 +480,27 @@ def _average_backward(where: str, grad_output: Array, x: Array, output_size: Siz
     return cast(grad, x.dtype)
 
 
+def _spread(grad: Array, regions: list[tuple[int, int]], axis: int) -> Array:
+    """What each region of one axis holds, added to all its cells: for torch's transforms."""
+    cells, stop = _cells(grad, regions)
+    inside = (cells < stop).reshape(*cells.shape, *(1,) * (grad.ndim - axis - 1))
+    parts = namespace(grad).where(inside, grad.unsqueeze(axis + 1), 0).flatten(axis, axis + 1)
+    return _transforms.put(parts, axis, cells.minimum(stop - 1).reshape(-1), regions[-1][1])
+
+
 def _counts(spans: Spans, like: Array) -> Array:
     """Cells in each region: the product of its lengths."""
-    lengths = [np.array([b - a for a, b in regions]) for regions in spans]
-    return as_array(reduce(np.multiply.outer, lengths), like)
+    xp = namespace(like) if is_transformed(like) else np
+    lengths = []
+    for regions in spans:
+        n, out = regions[-1][1], len(regions)
+        u = xp.arange(out, device="cpu")
+        lengths.append(-(-(u + 1) * n // out) - u * n // out)
+    return as_array(reduce(outer, lengths), like)
 
 
 def _maximum(x: Array, spans: Spans) -> Array:
-    if is_recording(x):
+    if is_recording(x) or is_transformed(x):
         return gather(x, _winners(x, spans))
     return cast(_each_region(x, spans, namespace(x).amax), x.dtype)  # whatever its order of bytes
 
@@ -486,8 +516,39 @@ def _winners(x: Array, spans: Spans) -> Array:
     """The flat position in `x` of every region's first maximum."""
     best, cell = (x.detach() if is_tensor(x) else x), cell_numbers(x)
     for axis in reversed(range(x.ndim - 2)):  # rows first, as for `max_pool`
-        best, cell = first_maximum(_taps(best, cell, spans[axis], axis + 2))
+        if is_transformed(x):
+            best, cell = _first_maxima(best, cell, spans[axis], axis + 2)
+        else:
+            best, cell = first_maximum(_taps(best, cell, spans[axis], axis + 2))
     return spread_out(cell, best.shape)
+
+
+def _cells(like: Array, regions: list[tuple[int, int]]) -> tuple[Array, Array]:
+    """As tensors: as many cells from each region's first one on (out, t); its end (out, 1)."""
+    n, out = regions[-1][1], len(regions)
+    u, t = (namespace(like).arange(count, device=like.device) for count in (out, n // out + 2))
+    return (u * n // out)[:, None] + t, -(-(u + 1) * n // out)[:, None]
+
+
+def _first_maxima(
+    x: Array, cells: Array, regions: list[tuple[int, int]], axis: int
+) -> tuple[Array, Array]:
+    """`first_maximum` of every region at once: as many steps of torch's, whatever the size."""
+    n, xp = regions[-1][1], namespace(x)
+    cells_of, stop = _cells(x, regions)
+    read = cells_of.minimum(stop - 1)  # at the end its last cell over again
+    taps, numbers = (
+        a.index_select(axis, read.reshape(-1)).unflatten(axis, read.shape) for a in (x, cells)
+    )  # (..., out, t, ...)
+    along, t = axis + 1, xp.arange(read.shape[1], device=x.device)
+    t = t.reshape(-1, *(1,) * (x.ndim - axis - 1))
+    best = taps.amax(along, keepdim=True)
+    wins = (taps == best) | (taps != taps)
+    earliest = xp.where(wins, t, n).amin(along, keepdim=True)
+    latest = xp.where(wins, t, -1).amax(along, keepdim=True)
+    at = xp.where(best != best, latest, earliest)
+    cells = numbers.expand(taps.shape).gather(along, at)
+    return best.squeeze(along), cells.squeeze(along)
 
 
 def _taps(
@@ -512,7 +573,7 @@ def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Span
         asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
     out = per_axis(where, "output_size", asked, len(size), least=1)  # type: ignore[arg-type]
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    check_memory(where, np.zeros(()), the_table_of_regions=(64, max(out)))  # a part, a slice each
+    check_memory(where, Host, the_table_of_regions=(64, max(out)))  # a part, a slice each
     return [
         [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
         for n, o in zip(size, out, strict=True)
@@ -545,6 +606,8 @@ def _check_unpool(
         )
     size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
     check_memory(where, x, the_output=(*x.shape[:2], *size))
+    if is_transformed(x):  # whose values stand for many, or for none yet: torch looks when it runs
+        return new((*x.shape[:2], *size), x)
     if x.device != "cpu" and x.device.type == "meta":
         raise TypeError(
             f"{where}: indices must have values, to be checked; got a tensor on the device meta."

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace
+from ._arrays import Array, Ints, cast, is_linearized, is_tensor, is_transformed, namespace
 from ._checks import (
     IntOrInts,
     as_batch,
@@ -47,7 +47,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     group has few kernels, or few weights and wide rows.
     """
     if is_tensor(x) or window.is_point:
-        return "im2col"
+        return "native" if native.takes_over(x) else "im2col"
     out = window.output_size(tuple(x.shape[2:]))
     tiles = x.shape[0] * math.prod(-(-n // 4) for n in out)
     thick = min(weight.shape[0] // groups, weight.shape[1])
@@ -101,14 +101,16 @@ def conv(
         outputs at once; by products of points of small tiles (stride and dilation 1, kernels of
         at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
         torch's own kernel (tensors only).
-        "auto" is "im2col" for tensors. For NumPy arrays it is "winograd" where they are float32,
-        with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more (or 256 channels and 16
-        tiles, where the BLAS has kernels for AVX2); "taps" for depthwise layers of 64 channels or
-        more for each output of a row; "rows" where windows overlap along the first of several
-        axes, and a group has few kernels, as in grouped and other depthwise layers, or few weights
-        and wide rows, as in first ones; else "im2col".
+        "auto" is "im2col" for tensors, and "native" inside of torch's transforms (compile, vmap,
+        jvp and so on), which can follow one step for any size. For NumPy arrays it is "winograd"
+        where they are float32, with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more
+        (or 256 channels and 16 tiles, where the BLAS has kernels for AVX2); "taps" for depthwise
+        layers of 64 channels or more for each output of a row; "rows" where windows overlap along
+        the first of several axes, and a group has few kernels, as in grouped and other depthwise
+        layers, or few weights and wide rows, as in first ones; else "im2col".
     budget : int
-        Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB.
+        Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB. Inside of
+        torch's transforms it lays out all of them.
 
     Returns
     -------
@@ -183,13 +185,21 @@ def convolve(
     if bias is not None:
         check_bias(where, x, bias, weight.shape[0])
     check_choice(where, "method", method, ("auto", *METHODS))
+    _check_followed(where, method, x)
     if method == "auto":
         method = choose(layer.x, weight, layer.window, layer.groups)
     y = METHODS[method](layer.x, weight, layer.window, groups=layer.groups, budget=layer.budget)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))  # (K, 1, ...) against (B, K, *out)
-    y = cast(y, x.dtype)
+    y = cast(y if bias is None else add_bias(y, bias), x.dtype)
     return y if layer.batched else y[0]
+
+
+def add_bias(y: Array, bias: Array) -> Array:
+    """`y` (B, K, *out) and `bias` (K,): in its memory, where `y` is not one of vmap's many."""
+    column = bias.reshape(-1, *(1,) * (y.ndim - 2))  # (K, 1, ...)
+    if is_transformed(y):
+        return y + column
+    y += column
+    return y
 
 
 @ieee
@@ -265,7 +275,7 @@ def conv_backward(
         grad, weight, layer.window, shape, groups=layer.groups, budget=layer.budget
     )
     shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(
+    grad_weight = backward_weight(
         grad, layer.x, layer.window, shape, groups=layer.groups, budget=layer.budget
     )
     grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
@@ -281,6 +291,8 @@ def backward_input(
     Then the fast methods serve it too. Other strides, and padding that copies cells, scatter.
     """
     options = {"groups": groups, "budget": budget}
+    if native.takes_over(grad):
+        return native.backward_input(grad, weight, window, x_shape, groups=groups)
     if math.prod(window.stride) != 1 or window.mode != "zeros":
         return im2col.backward_input(grad, weight, window, x_shape, **options)
     pairs = tuple(
@@ -289,6 +301,15 @@ def backward_input(
     )
     turned, back = turn(weight, groups), replace(window, padding=pairs)
     return METHODS[choose(grad, turned, back, groups)](grad, turned, back, **options)
+
+
+def backward_weight(
+    grad: Array, x: Array, window: Window, weight_shape: Ints, *, groups: int, budget: int
+) -> Array:
+    """The gradient in the kernels: by columns, or by torch inside of its transforms."""
+    if native.takes_over(grad) and not namespace(grad).jit.is_tracing():  # it lacks words for this
+        return native.backward_weight(grad, x, window, weight_shape, groups=groups)
+    return im2col.backward_weight(grad, x, window, weight_shape, groups=groups, budget=budget)
 
 
 def turn(weight: Array, groups: int) -> Array:
@@ -326,6 +347,19 @@ def _check_layer(where: str, x: Array, weight: Array, *options: Any) -> _Layer:
     )
     check_memory(where, x, the_padded_input=padded, the_output=out)
     return _Layer(images, batched, window, groups, budget)
+
+
+def _check_followed(where: str, method: str, x: Array) -> None:
+    """Raise for a method of which one of torch's transforms would lose something."""
+    if method in ("auto", "im2col", "native") or not is_transformed(x):
+        return
+    if is_linearized(x):
+        why = "writes its result part by part, and torch.func.linearize loses what is written so"
+    elif method == "winograd" and namespace(x).compiler.is_dynamo_compiling():
+        why = "makes its matrices with NumPy, which is no part of one graph, as fullgraph=True asks"
+    else:
+        return
+    raise ValueError(f'{where}: method="{method}" {why}; got a tensor there. Use method="auto".')
 
 
 def _check_geometry(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
 from ._checks import IntOrInts, as_batch, check_arrays, check_memory, ieee, per_axis
-from ._windows import add_unpadded, pad, scatter, windows
+from ._windows import pad, scatter, unpad, windows
 from ._work import Scratch
 from .geometry import Padding, Window, check_fits, make_window
 
@@ -254,7 +254,5 @@ def col2im(
     parts = cast(stacked, accumulator(cols)).reshape(shape)
     padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     padded = scatter(kernel_last(parts), padded_size, window)
-    x = new((batch, rows // taps, *size), padded)
-    add_unpadded(x, padded, window.padding)
-    x = cast(x, cols.dtype)
+    x = cast(unpad(padded, size, window.padding), cols.dtype)
     return x if batched else x[0]

@@ -21,13 +21,14 @@ from ._arrays import (
     cast,
     is_recording,
     is_tensor,
+    is_transformed,
     is_whole,
     moveaxis,
     namespace,
     new,
 )
 from ._checks import IntOrInts, as_number, check_arrays, check_flags, check_memory, ieee, per_axis
-from ._windows import add_unpadded, pad, scatter, windows
+from ._windows import pad, scatter, unpad, windows
 from .geometry import Padding, Pairs, Window, check_fits, make_window
 
 
@@ -93,7 +94,7 @@ def max_pool(
     """
     window, out = _check_max("max_pool", x, kernel_size, stride, padding, dilation, ceil_mode)
     check_flags("max_pool", return_indices=return_indices)
-    if not return_indices and not is_recording(x):
+    if not (return_indices or is_recording(x) or is_transformed(x)):
         return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
     cells = _winners(x, window, out)
     return (gather(x, cells), cells) if return_indices else gather(x, cells)
@@ -411,8 +412,7 @@ def first_maximum(taps: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
 def _winners(x: Array, window: Window, out: Ints) -> Array:
     """The flat position in `x` of every window's first maximum: (B, C, *out) of int64."""
     x = x.detach() if is_tensor(x) else x  # a position has no gradient
-    window = _within(window, tuple(x.shape[2:]), out)
-    pairs = _read(window, tuple(x.shape[2:]), out)
+    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
     cells = cell_numbers(x)
     best, cell = _lowered(x, pairs), pad(cells + 1, pairs) - 1  # outside: the lowest value, cell -1
     # Rows first: only from the last axis to the first is the first maximum the first in the grid.
@@ -424,8 +424,8 @@ def _winners(x: Array, window: Window, out: Ints) -> Array:
 
 def _maxima(x: Array, window: Window, out: Ints) -> Array:
     """What `_winners` finds, when nobody asks where: one comparison a tap."""
-    window = _within(window, tuple(x.shape[2:]), out)
-    best = _lowered(x, _read(window, tuple(x.shape[2:]), out))
+    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
+    best = _lowered(x, pairs)
     for axis in reversed(range(x.ndim - 2)):
         best = reduce(namespace(x).maximum, _taps(best, window, axis))
     return spread_out(best, best.shape) if math.prod(window.kernel_size) == 1 else best
@@ -435,9 +435,12 @@ def _lowered(x: Array, pairs: Pairs) -> Array:
     """`x` padded with the lowest value of its dtype."""
     padded = pad(x, pairs)
     if any(count > 0 for pair in pairs for count in pair):
-        xp = namespace(x)
         outside = pad(cell_numbers(x) + 1, pairs)[0, 0] == 0
-        padded[..., outside] = -math.inf if "float" in _dtype_name(x) else xp.iinfo(x.dtype).min
+        whole = is_whole(x)  # torch's infinity has no limits of its own
+        lowest = namespace(x).iinfo(x.dtype).min if whole else -math.inf
+        if is_tensor(x):
+            return padded.masked_fill(outside, lowest)
+        padded[..., outside] = lowest
     return padded
 
 
@@ -456,18 +459,19 @@ def spread_out(a: Array, shape: Ints) -> Array:
 
 def gather(x: Array, cells: Array) -> Array:
     """What `x` (B, C, *spatial) holds at flat positions (B, C, *out) of its grid."""
-    return namespace(x).take(x, in_memory(cells, x))
+    if is_tensor(x):
+        return x.flatten(2).gather(2, cells.flatten(2)).reshape(cells.shape)
+    return np.take(x, in_memory(cells, x))
 
 
 def put_back(grad: Array, cells: Array, x: Array) -> Array:
     """The adjoint of `gather`: add `grad` (B, C, *out) to the cells that it came from."""
-    values = cast(grad, accumulator(x)).reshape(-1)
-    flat = in_memory(cells, x).reshape(-1)
-    total = new((math.prod(x.shape),), values)
+    values = cast(grad, accumulator(x))
+    total = new((*x.shape[:2], math.prod(x.shape[2:])), values)
     if is_tensor(x):
-        total = total.index_add(0, flat, values)
+        total = total.scatter_add(2, cells.flatten(2), values.flatten(2))
     else:
-        np.add.at(total, flat, values)
+        np.add.at(total.reshape(-1), in_memory(cells, x).reshape(-1), values.reshape(-1))
     return cast(total.reshape(x.shape), x.dtype)
 
 
@@ -484,8 +488,8 @@ def in_memory(cells: Array, x: Array) -> Array:
 
 def _sums(x: Array, window: Window, out: Ints) -> Array:
     """The sum of every window, with zeros outside `x`."""
-    window = _within(window, tuple(x.shape[2:]), out)
-    total = pad(x, _read(window, tuple(x.shape[2:]), out))
+    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
+    total = pad(x, pairs)
     for axis in range(x.ndim - 2):
         first, *rest = _taps(total, window, axis)
         total = sum(rest, start=first)
@@ -494,22 +498,19 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
 
 def _spread(grad: Array, window: Window, size: Ints) -> Array:
     """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
-    lead, out = tuple(grad.shape[:2]), tuple(grad.shape[2:])
-    window = _within(window, size, out)
-    pairs = _read(window, size, out)
+    window, pairs = _cut(grad, window, size, tuple(grad.shape[2:]))
     for axis, (n, pair) in enumerate(zip(size, pairs, strict=True)):
         one = _along(window, axis)
         parts = grad[(..., *(None,) * len(size))]
         parts = namespace(grad).broadcast_to(parts, (*grad.shape, *one.kernel_size))
         grown = (*grad.shape[2 : 2 + axis], n + sum(pair), *grad.shape[3 + axis :])
         grad = scatter(parts, grown, one)
-    x = new((*lead, *size), grad)
-    add_unpadded(x, grad, pairs)
-    return x
+    return unpad(grad, size, pairs)
 
 
 def _counts(like: Array, x: Array, window: Window, include_pad: bool) -> Array:
     """How many cells count in each window: (*out), in the dtype of `like` (B, C, *out)."""
+    xp = namespace(like) if is_transformed(like) else np  # a compiler wants one library
     per_axis = []
     for n, o, kernel, s, d, (before, after) in zip(
         x.shape[2:],
@@ -520,16 +521,21 @@ def _counts(like: Array, x: Array, window: Window, include_pad: bool) -> Array:
         window.padding,
         strict=True,
     ):
-        start = np.arange(o) * s - before
+        start = xp.arange(o, device="cpu") * s - before
         least, most = (-before, n + after) if include_pad else (0, n)
-        first = np.maximum(0, -((start - least) // d))  # of the taps that are at `least` or behind
-        stop = np.minimum(kernel, -((start - most) // d))
-        per_axis.append((stop - first).astype(float))
-    counts = reduce(np.multiply.outer, per_axis)  # of floats: a product of ints may wrap around
-    return as_array(np.minimum(counts, 2.0**62) if is_whole(like) else counts, like)
+        first = (-((start - least) // d)).clip(0)  # of the taps that are at `least` or behind
+        stop = (-((start - most) // d)).clip(None, kernel)
+        per_axis.append(cast(stop - first, xp.float64))
+    counts = reduce(outer, per_axis)  # of floats: a product of ints may wrap around
+    return as_array(counts.clip(None, 2.0**62) if is_whole(like) else counts, like)
 
 
-def as_array(values: np.ndarray, like: Array) -> Array:
+def outer(a: Array, b: Array) -> Array:
+    """Every product of a value of `a` and one of `b`, a vector."""
+    return a[..., None] * b
+
+
+def as_array(values: Array, like: Array) -> Array:
     """`values` in the library, dtype and device of `like`."""
     return namespace(like).asarray(values, dtype=like.dtype, device=like.device)
 
@@ -577,9 +583,31 @@ def _along(window: Window, axis: int) -> Window:
 
 def _taps(x: Array, window: Window, axis: int) -> Iterator[Array]:
     """What each tap of the window along one axis reads, all windows at once: views."""
+    if is_transformed(x):  # plain slices: every transform knows them
+        yield from _slices(x, window, axis)
+        return
     view = windows(x, _along(window, axis))  # (B, C, *out, *kernel), kernel 1 but on `axis`
     view = view[(..., *(slice(None) if a == axis else 0 for a in range(x.ndim - 2)))]
     yield from moveaxis(view, -1, 0)
+
+
+def _slices(x: Array, window: Window, axis: int) -> Iterator[Array]:
+    n, s, d = x.shape[axis + 2], window.stride[axis], window.dilation[axis]
+    reach = (n - window.span[axis]) // s * s + 1
+    for start in range(0, window.span[axis], d):
+        yield x[(slice(None),) * (axis + 2) + (slice(start, start + reach, min(s, n)),)]
+
+
+def _cut(x: Array, window: Window, size: Ints, out: Ints) -> tuple[Window, Pairs]:
+    """The taps of `window` that meet input, and the padding that they read.
+
+    Inside torch's transforms all taps and all padding: where sizes are symbols, to cut takes longer
+    to work out than it spares.
+    """
+    if is_transformed(x) and out == window.output_size(size):
+        return window, window.padding
+    window = _within(window, size, out)
+    return window, _read(window, size, out)
 
 
 def _within(window: Window, size: Ints, out: Ints) -> Window:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace, new
+from ._arrays import Array, Ints, cast, is_tensor, is_transformed, new
 from ._checks import (
     IntOrInts,
     as_batch,
@@ -19,11 +19,11 @@ from ._checks import (
     ieee,
     per_axis,
 )
-from ._windows import pad, step
+from ._windows import pad, scatter, step
 from .convolution import METHODS as CONV_METHODS
-from .convolution import backward_input, check_bias, choose, turn
+from .convolution import add_bias, backward_input, backward_weight, check_bias, choose, turn
 from .geometry import Padding, Window, check_fits, make_window, transpose_window
-from .methods import im2col
+from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
@@ -70,7 +70,8 @@ def conv_transpose(
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed
         matrix (small inputs only); torch's own kernel. "auto" is "scatter", or a
-        convolution with the turned kernel where the stride is 1.
+        convolution with the turned kernel where the stride is 1; inside of torch's transforms
+        (compile, vmap, jvp and so on) it is "native".
     budget : int
         Bytes of columns that "scatter" holds at once; default ``COLUMN_BUDGET``, 8 MiB.
 
@@ -107,9 +108,7 @@ def conv_transpose(
         check_bias(where, x, bias, layer.shape[1])
     check_choice(where, "method", method, (*METHODS,))
     y = METHODS[method](layer, weight)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * (weight.ndim - 2))
-    y = cast(y, x.dtype)
+    y = cast(y if bias is None else add_bias(y, bias), x.dtype)
     return y if layer.batched else y[0]
 
 
@@ -180,9 +179,7 @@ def conv_transpose_backward(
     options = {"groups": layer.groups, "budget": layer.budget}
     method = choose(grad, weight, layer.window, layer.groups)
     grad_x = CONV_METHODS[method](grad, weight, layer.window, **options)
-    grad_weight = im2col.backward_weight(
-        layer.x, grad, layer.window, tuple(weight.shape), **options
-    )
+    grad_weight = backward_weight(layer.x, grad, layer.window, tuple(weight.shape), **options)
     grad_bias = cast(grad, grad_x.dtype).sum(axis=(0, *range(2, grad.ndim)))
     grads = (grad_x if layer.batched else grad_x[0], grad_weight, grad_bias)
     return tuple(cast(g, x.dtype) for g in grads)
@@ -271,12 +268,12 @@ def _zero_insertion(layer: _Layer, weight: Array) -> Array:
 def _matrix(layer: _Layer, weight: Array) -> Array:
     """Third definition: multiply with the transpose of the convolution's matrix."""
     matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
-    flat = cast(layer.x.reshape(len(layer.x), matrix.shape[0]), matrix.dtype)
+    flat = cast(layer.x.reshape(layer.shape[0], matrix.shape[0]), matrix.dtype)
     return (flat @ matrix).reshape(layer.shape)
 
 
 def _native(layer: _Layer, weight: Array) -> Array:
-    """Torch's own kernel. It pads both sides alike, so the rest is cropped here."""
+    """Torch's own kernel."""
     rank = weight.ndim - 2
     if not is_tensor(weight) or rank > 3:
         raise ValueError(
@@ -284,14 +281,7 @@ def _native(layer: _Layer, weight: Array) -> Array:
             f"for 1 to 3 spatial axes, NumPy has none; got a {type(weight).__name__} with {rank} "
             f'spatial axes. Use method="auto", or convert with torch.from_numpy.'
         )
-    functional = namespace(weight).nn.functional
-    kernel = getattr(functional, f"conv_transpose{rank}d")
-    window = layer.window
-    # Of one cell alone the stride does not matter, and torch's kernel takes no large one.
-    steps = tuple(1 if n == 1 else s for n, s in zip(layer.x.shape[2:], window.stride, strict=True))
-    # Behind, cells may be missing as well as over: make the whole output and cut it out.
-    whole = kernel(layer.x, weight, stride=steps, dilation=window.dilation, groups=layer.groups)
-    return pad(whole, tuple((-before, -after) for before, after in window.padding))
+    return native.backward_input(layer.x, weight, layer.window, layer.shape, groups=layer.groups)
 
 
 METHODS = {
@@ -422,6 +412,10 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
+    if is_transformed(x):
+        rank = x.ndim - 2
+        point = Window((1,) * rank, steps, (1,) * rank, ((0, 0),) * rank)
+        return scatter(x[(..., *(None,) * rank)], out, point)
     spread = new((*x.shape[:2], *out), x)
     spread[(..., *(step(s, o) for s, o in zip(steps, out, strict=True)))] = x
     return spread

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, is_whole, moveaxis, namespace, new
-from ._checks import IntOrInts, as_number, check_arrays, check_choice, check_memory, ieee, per_axis
+from ._arrays import Array, accumulator, cast, is_tensor, is_whole, moveaxis, namespace, new
+from ._checks import (
+    Host,
+    IntOrInts,
+    as_number,
+    check_arrays,
+    check_choice,
+    check_memory,
+    ieee,
+    per_axis,
+)
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -222,8 +232,9 @@ def resize_backward(
 
 
 # One axis of the matrix A: its rows have a nonzero or two, so it is kept as (cells, weights) pairs.
-# A product with the whole matrix would spread NaN and infinity: 0 * NaN is NaN.
-Rows = list[tuple[np.ndarray, np.ndarray]]
+# A product with the whole matrix would spread NaN and infinity: 0 * NaN is NaN. They are made by
+# the library of `x`, for a compiler to see through, and on the CPU: not every device has float64.
+Rows = list[tuple[Array, Array]]
 
 
 def _gather(x: Array, rows: Rows, axis: int) -> Array:
@@ -231,7 +242,8 @@ def _gather(x: Array, rows: Rows, axis: int) -> Array:
     lead = (slice(None),) * axis
     y = 0
     for cells, weights in rows:  # 0 * inf at a cell's own centre is NaN, as in torch
-        y = y + _column(weights, x, axis) * x[(*lead, cells.tolist())]
+        read = cells.to(x.device) if is_tensor(x) else cells.tolist()
+        y = y + _column(weights, x, axis) * x[(*lead, read)]
     return y
 
 
@@ -243,6 +255,9 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
     total = new(shape, grad)
     for cells, weights in rows:
         part = _column(weights, grad, axis) * grad
+        if is_tensor(grad):
+            total = total.index_add(axis, cells.to(grad.device), part)
+            continue
         for u, cell in enumerate(cells.tolist()):
             target = total[(*lead, cell)]
             target += part[(*lead, u)]
@@ -251,8 +266,7 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
 
 def _column(weights: np.ndarray, like: Array, axis: int) -> Array:
     """Weights along one axis, ready to be multiplied with `like`."""
-    column = new(weights.shape, like, fill=False)
-    column[...] = namespace(like).asarray(weights)
+    column = namespace(like).asarray(weights, dtype=like.dtype, device=like.device)
     return column.reshape(-1, *(1,) * (like.ndim - axis - 1))
 
 
@@ -275,7 +289,7 @@ def _rows(
             f"{where}: give either size or scale_factor; got size={size!r}, "
             f"scale_factor={scale_factor!r}."
         )
-    input_size = tuple(x.shape[2:])
+    input_size = tuple(int(n) for n in x.shape[2:])  # torch.jit.trace has tensors there
     rank = len(input_size)
     if size is not None:
         out = per_axis(where, "size", size, rank, least=1)
@@ -289,12 +303,12 @@ def _rows(
             f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
         )
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    check_memory(where, np.zeros(()), the_table_of_weights=(8, max(out)))
+    check_memory(where, Host, the_table_of_weights=(8, max(out)))
     if mode == "linear" and out == input_size:  # a copy, as in torch: 0 * inf would be NaN
-        return [(axis, [(np.arange(n), np.ones(n))]) for axis, n in enumerate(out, start=2)]
+        return [(axis, _copies(namespace(x), n)) for axis, n in enumerate(out, start=2)]
     make = _nearest if mode == "nearest" else _linear
     return [
-        (axis, make(n, o, step))
+        (axis, make(namespace(x), n, o, step))
         for axis, (n, o, step) in enumerate(zip(input_size, out, steps, strict=True), start=2)
     ]
 
@@ -312,19 +326,24 @@ def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
     return numbers
 
 
-def _nearest(n: int, out: int, step: float) -> Rows:
+def _copies(xp: ModuleType, n: int) -> Rows:
+    cells = xp.arange(n, dtype=xp.int64, device="cpu")
+    return [(cells, xp.ones_like(cells, dtype=xp.float64))]
+
+
+def _nearest(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     # torch's rounding: index and step both in float32. A whole-number index would make it float64.
-    at = np.arange(out, dtype=np.float32) * np.float32(step)
-    return [(np.minimum(np.floor(at).astype(int), n - 1), np.ones(out))]
+    at = xp.arange(out, dtype=xp.float32, device="cpu") * step
+    cells = cast(xp.floor(at), xp.int64).clip(None, n - 1)
+    return [(cells, xp.ones_like(cells, dtype=xp.float64))]
 
 
-def _linear(n: int, out: int, step: float) -> Rows:
+def _linear(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     if n == out:  # a size that stays is a copy in torch, whatever the factor that led there
         step = 1.0
-    at = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
-    left = np.minimum(np.floor(at).astype(int), n - 1)
-    right = np.minimum(left + 1, n - 1)
-    return [(left, 1 - (at - left)), (right, at - left)]
+    at = ((xp.arange(out, dtype=xp.float64, device="cpu") + 0.5) * step - 0.5).clip(0)
+    left = cast(xp.floor(at), xp.int64).clip(None, n - 1)
+    return [(left, 1 - (at - left)), ((left + 1).clip(None, n - 1), at - left)]
 
 
 def _check_spatial(where: str, x: Array) -> None:

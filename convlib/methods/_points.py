@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._arrays import Array, Ints, cast, is_tensor, moveaxis, new
+from .._arrays import Array, Ints, beside, cast, is_tensor, moveaxis, new
 from .._windows import join_tiles, pad
 from .._work import Scratch, keeps_scratch, share
 from ..geometry import Window, tiles
@@ -57,7 +57,8 @@ def forward(
     if x.shape[0] == 0:  # not every FFT takes nothing
         return im2col.forward(x, weight, window, groups=groups, budget=budget)
     out = window.output_size(tuple(x.shape[2:]))
-    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), x, maps.dtype, fill=False)
+    like = beside(x, weight)
+    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), like, maps.dtype, fill=False)
     shares = im2col.shares_of(x, x.shape, y.shape)
     blocks = _blocks(maps, x, weight, out, budget, max(1, shares))
     kernels = _kernel_blocks(maps, weight, groups, shares // len(blocks))
@@ -65,7 +66,7 @@ def forward(
     keep, finite = keeps_scratch(x, weight), [True]
 
     def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
-        scratch, ready, mapped = Scratch(x, maps.dtype, keep=keep), None, None
+        scratch, ready, mapped = Scratch(like, maps.dtype, keep=keep), None, None
         for block, chosen in mine:
             if block != ready:
                 points, ready = _of_block(maps, x, window, block, out, groups, scratch), block

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import product
 
-from .._arrays import Array, accumulator, cast, new
+from .._arrays import Array, accumulator, beside, cast, new
 from .._windows import pad
 from ..geometry import Window
 
@@ -15,11 +15,11 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     x = cast(pad(x, window.padding, window.mode), accumulator(x))
     weight = cast(weight, x.dtype)
     kernels, channels = weight.shape[:2]  # K, C/G
-    y = new((x.shape[0], kernels, *out), x)
+    y = new((x.shape[0], kernels, *out), beside(x, weight))
     for k in range(kernels):
         first = k // (kernels // groups) * channels
         seen = x[:, first : first + channels]  # the group of kernel k
-        for u in np.ndindex(*out):
+        for u in product(*map(range, out)):
             patch = tuple(
                 slice(i * s, i * s + span, min(d, span))
                 for i, s, span, d in zip(

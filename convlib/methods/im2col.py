@@ -12,8 +12,17 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
-from .._windows import add_unpadded, pad
+from .._arrays import (
+    Array,
+    Ints,
+    accumulator,
+    cast,
+    is_tensor,
+    is_transformed,
+    namespace,
+    new,
+)
+from .._windows import add_unpadded, pad, unpad
 from .._work import Scratch, keeps_scratch, parts, share
 from ..geometry import Pairs, Window, tiles
 from ..lowering import from_columns, to_columns
@@ -36,6 +45,8 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     """Columns, then one product: ``(G, K/G, R) @ (G, R, B*L)``, tile by tile."""
     rows = as_rows(weight, groups)
     out = window.output_size(tuple(x.shape[2:]))
+    if is_transformed(x):
+        return _at_once(x, rows, window, out)
     y = new((x.shape[0], weight.shape[0], *out), rows, fill=False)
     shares = shares_of(x, x.shape, y.shape)
     limit = _limit(x.shape, y.shape, window, rows, budget, shares)
@@ -56,6 +67,13 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     return y
 
 
+def _at_once(x: Array, rows: Array, window: Window, out: Ints) -> Array:
+    """One tile, and no memory to write it to: what torch's transforms can follow."""
+    padded = cast(pad(x, window.padding, window.mode), rows.dtype)
+    sums = rows @ to_columns(padded, window, rows.shape[0], None)  # (G, K/G, B*L)
+    return sums.reshape(rows.shape[0] * rows.shape[1], x.shape[0], *out).swapaxes(0, 1)
+
+
 def _multiply(
     rows: Array, columns: Array, y: Array, at: tuple[slice, ...], scratch: Scratch
 ) -> None:
@@ -74,6 +92,8 @@ def backward_input(
     grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
 ) -> Array:
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
+    if is_transformed(grad):
+        return _back_at_once(grad, as_rows(weight, groups), window, x_shape)
     grad_x = new(x_shape, weight, accumulator(weight))
     seen, grouped = weight.shape[1], _by_group(weight, groups)
     shares = shares_of(grad, x_shape, grad.shape)
@@ -94,6 +114,15 @@ def backward_input(
 
     share(work, _parts(groups, seen, shares), shares)
     return grad_x
+
+
+def _back_at_once(grad: Array, rows: Array, window: Window, x_shape: Ints) -> Array:
+    """The adjoint of `_at_once` in `x`."""
+    columns = rows.swapaxes(1, 2) @ _grouped(grad, rows.shape[0], rows.dtype)  # (G, R, B*L)
+    size, out = x_shape[2:], tuple(grad.shape[2:])
+    padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    slab = from_columns(columns, grad.shape[0], out, padded, window)
+    return unpad(slab, size, window.padding, window.mode)
 
 
 def backward_weight(
@@ -172,7 +201,12 @@ def _limit(
     budget: int,
     shares: int,
 ) -> int:
-    """Outputs in a tile: neither its columns nor its results may exceed the budget."""
+    """Outputs in a tile: neither its columns nor its results may exceed the budget.
+
+    Inside torch's transforms one tile is all: to follow many takes it longer than they spare.
+    """
+    if is_transformed(rows):
+        return max(1, y_shape[0] * math.prod(y_shape[2:]))
     column = x_shape[1] * math.prod(window.kernel_size)
     limit = max(1, budget // (rows.dtype.itemsize * max(1, column, y_shape[1])))
     cells = math.prod(y_shape[2:])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from .._arrays import Array, Ints, accumulator, cast, moveaxis, new
+from .._arrays import Array, Ints, accumulator, beside, cast, moveaxis, new
 from .._windows import pad, step, windows
 from .._work import Scratch, keeps_scratch, share
 from ..geometry import Window, tiles
@@ -41,14 +41,15 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     """Lines of the input, and their products: by rows of the kernels, or by rows of outputs."""
     out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
     kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
-    y = new((len(x), *kernels.shape[1:3], out[0], math.prod(out[1:])), kernels, fill=False)
+    like = beside(kernels, x)
+    y = new((x.shape[0], *kernels.shape[1:3], out[0], math.prod(out[1:])), like, fill=False)
     shares = im2col.shares_of(x, x.shape, y.shape)
     multiply = (
         _by_kernel_rows if _goes_by_kernel_rows(weight, window, out, groups) else _by_output_rows
     )
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
-        scratch = Scratch(kernels, keep=keeps_scratch(x, weight))
+        scratch = Scratch(like, keep=keeps_scratch(x, weight))
         for images, some, rows in mine:
             reach = window.reach(tuple(x.shape[2:]), (rows, *(slice(0, n) for n in out[1:])))
             slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
@@ -57,7 +58,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
 
     limit = _limit(y, kernels, window, min(budget, BLOCK_BYTES), max(1, shares))
     share(work, list(tiles((*y.shape[:2], out[0]), limit)), shares)
-    return y.reshape(len(x), weight.shape[0], *out)
+    return y.reshape(x.shape[0], weight.shape[0], *out)
 
 
 def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
@@ -107,7 +108,7 @@ def _columns(slab: Array, window: Window, seen: int) -> Array:
         ((0, 0),) * (slab.ndim - 2),
     )
     view = kernel_first(windows(slab, across))[:, :, 0]  # (B, C, *kernel, rows, *out)
-    return view.reshape(len(slab), slab.shape[1] // seen, seen, *view.shape[2:])
+    return view.reshape(slab.shape[0], slab.shape[1] // seen, seen, *view.shape[2:])
 
 
 def _by_kernel_rows(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, cast, moveaxis, namespace, new
+from .._arrays import Array, Ints, accumulator, beside, cast, moveaxis, namespace, new
 from .._windows import pad
 from .._work import Scratch, keeps_scratch, share
 from ..geometry import Window, tiles
@@ -31,14 +31,15 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     out = window.output_size(tuple(x.shape[2:]))
     weight = cast(weight, accumulator(weight))
     each = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
-    y = new((len(x), *each.shape[:2], *out), weight, fill=False)
+    like = beside(weight, x)
+    y = new((x.shape[0], *each.shape[:2], *out), like, fill=False)
     turned = moveaxis(each, (2, 0, 1), (-3, -2, -1))
     kernels = new(turned.shape, weight, fill=False)  # (*kernel, C/G, G, K/G)
     kernels[...] = turned
     shares = im2col.shares_of(x, x.shape, y.shape)
 
     def work(mine: Iterator[tuple[slice, ...]]) -> None:
-        scratch = Scratch(weight, keep=keeps_scratch(x, weight))
+        scratch = Scratch(like, keep=keeps_scratch(x, weight))
         for images, *box in mine:
             reach = window.reach(tuple(x.shape[2:]), box)
             slab = pad(
@@ -49,9 +50,9 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
 
     cell = math.prod(each.shape[:2]) * y.dtype.itemsize
     most = min(budget, BLOCK_BYTES) // max(1, cell)
-    fair = -(-len(x) * math.prod(out) // max(1, shares))
-    share(work, list(tiles((len(x), *out), max(1, min(most, fair)))), shares)
-    return y.reshape(len(x), weight.shape[0], *out)
+    fair = -(-x.shape[0] * math.prod(out) // max(1, shares))
+    share(work, list(tiles((x.shape[0], *out), max(1, min(most, fair)))), shares)
+    return y.reshape(x.shape[0], weight.shape[0], *out)
 
 
 def suits(weight: Array, out: Ints, groups: int) -> bool:

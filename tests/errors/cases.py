@@ -133,6 +133,13 @@ CASES = {
         ("cl.max_unpool(signal, np.zeros((1, 1, 8), int), 2, output_size=20)", V),
         ('meta = torch.zeros(1, 1, 8, device="meta")\ncl.max_unpool(meta, meta.long(), 2)', T),
     ],
+    "Transforms": [
+        (
+            "slow = lambda a: cl.conv(a, torch.from_numpy(weight), method='direct')\n"
+            "torch.func.linearize(slow, torch.from_numpy(x))",
+            V,
+        ),
+    ],
     "Costs and networks": [
         ("cl.conv_cost((1, 3, 8), (4, 3, 3, 3))", V),
         ("cl.conv_cost(8, (4, 3, 3))", V),
