@@ -11,6 +11,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from numbers import Real
 from typing import Any, TypeVar
@@ -23,7 +24,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def ieee(function: F) -> F:
-    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers."""
+    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers.
+
+    On tensors inside of ``torch.autocast`` it calculates in their own dtype.
+    """
 
     @wraps(function)
     def quiet(*args: Any, **options: Any) -> Any:
@@ -31,9 +35,30 @@ def ieee(function: F) -> F:
         if tensor is None:
             with np.errstate(all="ignore"):
                 return function(*args, **options)
-        return function(*args, **options)  # torch does not warn, nor compile NumPy's context
+        with _without_autocast(tensor):  # torch does not warn, nor compile NumPy's context
+            return function(*args, **options)
 
     return quiet  # type: ignore[return-value]
+
+
+def lowered(function: F) -> F:
+    """Decorates a layer: ``torch.autocast`` has it calculate in its dtype, as torch's own layers.
+
+    So floating-point tensors are cast to it, but for float64, before anything looks at them. Then
+    all methods compute the same, and so does autograd.
+    """
+
+    @wraps(function)
+    def layer(*args: Any, **options: Any) -> Any:
+        tensor = _first_tensor(args, options)
+        if tensor is None or not _autocasts(tensor):
+            return function(*args, **options)
+        args = tuple(_lower(a, tensor.device) for a in args)
+        options = {name: _lower(a, tensor.device) for name, a in options.items()}
+        with _without_autocast(tensor):
+            return function(*args, **options)
+
+    return layer  # type: ignore[return-value]
 
 
 def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
@@ -44,6 +69,26 @@ def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
         if is_tensor(a):
             return a
     return None
+
+
+def _autocasts(tensor: Array) -> bool:
+    """True inside of ``torch.autocast`` for the device of `tensor`."""
+    torch, device = namespace(tensor), tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _without_autocast(tensor: Array) -> Any:
+    if not _autocasts(tensor):
+        return nullcontext()
+    return namespace(tensor).autocast(tensor.device.type, enabled=False)
+
+
+def _lower(a: Any, device: Any) -> Any:
+    """`a` in autocast's dtype, if it is one of the tensors that autocast casts."""
+    if not (is_tensor(a) and a.device == device and a.is_floating_point()):
+        return a
+    torch = namespace(a)
+    return a if a.dtype == torch.float64 else a.to(torch.get_autocast_dtype(device.type))
 
 
 TORCH_NUMBERS = (

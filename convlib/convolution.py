@@ -18,6 +18,7 @@ from ._checks import (
     check_memory,
     check_real,
     ieee,
+    lowered,
     per_axis,
 )
 from ._work import narrow
@@ -60,6 +61,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     return "rows" if rows.suits(weight, window, out, groups) else "im2col"
 
 
+@lowered
 def conv(
     x: Array,
     weight: Array,
@@ -202,6 +204,7 @@ def add_bias(y: Array, bias: Array) -> Array:
     return y
 
 
+@lowered
 @ieee
 def conv_backward(
     grad_output: Array,

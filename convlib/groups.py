@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, as_batch, check_arrays, check_memory, per_axis
+from ._checks import IntOrInts, as_batch, check_arrays, check_memory, lowered, per_axis
 from .convolution import convolve
 from .geometry import Padding
 
 
+@lowered
 def depthwise_conv(
     x: Array,
     weight: Array,
@@ -78,6 +79,7 @@ def depthwise_conv(
     )
 
 
+@lowered
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mix the channels of each cell: a convolution with kernels of one cell.
 
@@ -121,6 +123,7 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     return convolve(where, x, weight, bias)
 
 
+@lowered
 def separable_conv(
     x: Array,
     depthwise: Array,

@@ -17,6 +17,7 @@ from ._checks import (
     check_memory,
     check_real,
     ieee,
+    lowered,
     per_axis,
 )
 from ._windows import pad, scatter, step
@@ -27,6 +28,7 @@ from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
+@lowered
 @ieee
 def conv_transpose(
     x: Array,
@@ -112,6 +114,7 @@ def conv_transpose(
     return y if layer.batched else y[0]
 
 
+@lowered
 @ieee
 def conv_transpose_backward(
     grad_output: Array,

@@ -227,6 +227,27 @@ def test_trace(name):
     close(torch.jit.trace(f, tuple(inputs), check_trace=False)(*inputs), f(*inputs))
 
 
+LAYERS = [n for n in CALLS if n.removesuffix("_backward").endswith(("conv", "conv_transpose"))]
+
+
+@functions
+@pytest.mark.parametrize("record", [False, True])
+def test_autocast(name, record):
+    """Layers take its dtype, as torch's do; all else keeps its own. Nobody asks who records."""
+    f, inputs = function(name)
+    inputs = [a.float() for a in inputs]
+    plain = f(*inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        ys = f(*(a.requires_grad_(record) for a in inputs))
+    for y, expected in zip(flat(ys), flat(plain), strict=True):
+        if name in LAYERS:
+            assert y.dtype == torch.bfloat16
+            scale = float(expected.abs().max())
+            close(y.float() / scale, expected / scale, rtol=0, atol=0.02)
+        else:
+            close(y, expected)
+
+
 # ---- methods ----
 
 METHODS = ["auto", "im2col", "rows", "taps", "winograd", "fft", "direct", "native"]
@@ -301,6 +322,32 @@ def test_whole_numbers_and_four_axes():
     close(found[1], cl.conv(x, weight))
     back = torch.func.vmap(lambda x: cl.conv_transpose(x, weight))(x[None])[0]
     close(back, cl.conv_transpose(x, weight))
+
+
+@methods
+@pytest.mark.parametrize("record", [False, True])
+def test_autocast_of_every_method(method, record):
+    """bfloat16 for all of them; and activations in it meet float32 weights, as in a network."""
+    x, weight, bias = X.float(), W.float().requires_grad_(record), BIAS.float()
+    expected = torch.nn.functional.conv2d(x, weight, bias, padding=1, groups=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = of_method(method)(x.bfloat16(), weight, bias)
+    assert y.dtype == torch.bfloat16
+    close(y.float(), expected, rtol=0.02, atol=0.1)
+    if record:
+        (grad,) = torch.autograd.grad(y.float().square().sum(), weight)
+        (theirs,) = torch.autograd.grad(expected.square().sum(), weight)
+        assert grad.dtype == torch.float32
+        assert float((grad - theirs).abs().max() / theirs.abs().max()) < 0.02
+
+
+def test_autocast_leaves_float64_and_whole_numbers_alone():
+    x, weight = torch.ones(1, 1, 3), torch.ones(1, 1, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert cl.conv(x.double(), weight=weight.double()).dtype == torch.float64
+        assert cl.conv(x.long(), weight.long()).dtype == torch.int64
+        assert cl.conv(x.to("meta"), weight.to("meta")).dtype == torch.float32
+        assert cl.conv(x.numpy(), weight.numpy()).dtype == np.float32
 
 
 def test_winograd_is_no_part_of_one_graph():
