@@ -631,10 +631,11 @@ def _slices(x: Array, window: Window, axis: int) -> Iterator[Array]:
 def _cut(x: Array, window: Window, size: Ints, out: Ints) -> tuple[Window, Pairs]:
     """The taps of `window` that meet input, and the padding that they read.
 
-    Inside torch's transforms all taps and all padding: where sizes are symbols, to cut takes longer
-    to work out than it spares.
+    For torch's compiler all taps and all padding: where sizes are symbols, to cut takes longer to
+    work out than it spares.
     """
-    if is_transformed(x) and out == window.output_size(size):
+    compiles = is_tensor(x) and namespace(x).compiler.is_compiling()
+    if compiles and out == window.output_size(size):
         return window, window.padding
     window = _within(window, size, out)
     return window, _read(window, size, out)

@@ -189,7 +189,7 @@ def test_jacobians(name):
     x = inputs[0]
 
     def some(x):
-        return flat(f(x, *inputs[1:]))[0].flatten()[::7]
+        return flat(f(x, *inputs[1:]))[0].flatten()[::29]
 
     ahead, back = torch.func.jacfwd(some)(x), torch.func.jacrev(some)(x)
     close(ahead, back)
