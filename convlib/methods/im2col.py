@@ -112,18 +112,18 @@ def backward_weight(
     def work(mine: Iterator[Part]) -> None:
         scratch = Scratch(rows, keep=keeps_scratch(grad, x))
 
-        def products(place: Tile, some: slice, channels: slice) -> Iterator[Array]:
-            at, pairs = place
-            slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
-            count = some.stop - some.start
-            columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
-            laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
-            for start in range(0, max(1, laid.shape[2]), LONG):
-                run = (..., slice(start, start + LONG))
-                yield laid[run] @ columns[run].swapaxes(1, 2)
+        def products(some: slice, channels: slice) -> Iterator[Array]:
+            for at, pairs in places:
+                slab = pad(x[at[0], channels_of(some, seen, channels)], pairs, window.mode, scratch)
+                slab, count = cast(slab, rows.dtype), some.stop - some.start
+                columns = to_columns(slab, window, count, scratch)  # (g, r, B*L)
+                laid = _grouped(grad[at], groups, rows.dtype)[some]  # (g, K/G, B*L)
+                for start in range(0, max(1, laid.shape[2]), LONG):
+                    run = (..., slice(start, start + LONG))
+                    yield laid[run] @ columns[run].swapaxes(1, 2)
 
         for some, channels in mine:
-            total = pairwise(term for place in places for term in products(place, some, channels))
+            total = pairwise(products(some, channels))
             found[some.start, channels.start] = total  # (g, K/G, r)
 
     share(work, _parts(groups, seen, shares), shares)
