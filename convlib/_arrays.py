@@ -177,6 +177,8 @@ def axis_sums(x: Array, axis: int) -> Array:
 
 def channel_sums(x: Array) -> Array:
     """The sums over images and cells: (B, C, *spatial) to (C,)."""
+    if is_tensor(x):
+        return x.sum((0, *range(2, x.ndim)))
     cells = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
     return row_sums(row_sums(cells).swapaxes(0, 1))
 

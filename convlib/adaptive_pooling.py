@@ -471,6 +471,8 @@ def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
     """The sums of whole grids, or along one axis."""
     if not keepdims:
         return axis_sums(x, axes)
+    if is_tensor(x):
+        return x.sum(axes, keepdims=True)
     batch, channels, *size = x.shape
     sums = row_sums(x.reshape(batch, channels, math.prod(size)))
     return sums.reshape(batch, channels, *(1 for _ in size))
