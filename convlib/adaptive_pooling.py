@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, Ints, accumulator, cast, is_recording, is_tensor, namespace, new
-from ._checks import IntOrInts, check_arrays, check_flags, check_memory, ieee, per_axis
+from ._checks import IntOrInts, check_flags, check_memory, ieee, per_axis
 from .geometry import Padding, make_window
 from .pooling import (
     FLOATS,
     as_array,
     cell_numbers,
     check_gradient,
+    check_indices,
     check_input,
+    check_winners,
     first_maximum,
     gather,
     in_memory,
@@ -279,7 +281,9 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     return gather(x, cells), cells
 
 
-def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+def adaptive_max_pool_backward(
+    grad_output: Array, x: Array, output_size: Sizes, *, indices: Array | None = None
+) -> Array:
     r"""Gradient of `adaptive_max_pool` in its input: each region's winner receives all.
 
     .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ \operatorname{argmax}(u) = t} g_u
@@ -289,6 +293,9 @@ def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
     grad_output : array (B, C, *output_size)
     x, output_size
         As for `adaptive_max_pool`.
+    indices : array (B, C, *output_size) of int64, optional
+        The winners, as `adaptive_max_pool` gave them with ``return_indices=True``: nobody searches
+        again, and of `x`, only the shape matters.
 
     Returns
     -------
@@ -298,11 +305,12 @@ def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
     Raises
     ------
     TypeError, ValueError
-        As `adaptive_max_pool` does, and where `grad_output` has not the shape of the output.
+        As `adaptive_max_pool` does, and where `grad_output` has not the shape of the output, or
+        `indices` neither, no int64, or a position outside `x`.
 
     Notes
     -----
-    The winners are found anew.  Book: "Max, average, global".
+    The winners are found anew, unless they are given.  Book: "Max, average, global".
 
     Examples
     --------
@@ -310,7 +318,8 @@ def adaptive_max_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
     >>> adaptive_max_pool_backward(np.array([[[10., 20.]]]), x, 2)      # cell 2 wins twice
     array([[[ 0.,  0., 30.,  0.,  0.]]])
     """
-    return _maximum_backward("adaptive_max_pool_backward", grad_output, x, output_size)
+    where = "adaptive_max_pool_backward"
+    return _maximum_backward(where, grad_output, x, output_size, indices)
 
 
 def max_unpool(
@@ -476,10 +485,16 @@ def _maximum(x: Array, spans: Spans) -> Array:
 
 
 @ieee
-def _maximum_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
+def _maximum_backward(
+    where: str, grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
+) -> Array:
     spans = _check(where, x, output_size, FLOATS)
-    check_gradient(where, grad_output, x, tuple(len(regions) for regions in spans))
-    return put_back(grad_output, _winners(x, spans), x)
+    out = tuple(len(regions) for regions in spans)
+    check_gradient(where, grad_output, x, out)
+    if indices is None:
+        return put_back(grad_output, _winners(x, spans), x)
+    check_winners(where, indices, x, out)
+    return put_back(grad_output, indices, x)
 
 
 def _winners(x: Array, spans: Spans) -> Array:
@@ -531,32 +546,10 @@ def _check_unpool(
     """Check, and give the output as zeros."""
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
     check_input(where, x, FLOATS, **options, output_size=output_size)
-    check_arrays(where, indices=indices)
-    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
-        raise TypeError(
-            f"{where}: x and indices must be of one library and on one device; got "
-            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
-        )
-    if indices.dtype != namespace(x).int64:
-        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
-    if tuple(indices.shape) != tuple(x.shape):
-        raise ValueError(
-            f"{where}: indices must have the shape of x, one position a value; got "
-            f"x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}."
-        )
     size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
     check_memory(where, x, the_output=(*x.shape[:2], *size))
-    if x.device != "cpu" and x.device.type == "meta":
-        raise TypeError(
-            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
-        )
-    outside = (indices < 0) | (indices >= math.prod(size))
-    if bool(outside.any()):
-        raise ValueError(
-            f"{where}: every index must be a cell of the output, 0 to {math.prod(size) - 1} for "
-            f"size {size}; got {int(indices[outside][0])}. Give the pooling's options and input "
-            f"size as output_size."
-        )
+    shape, repair = tuple(x.shape), "Give the pooling's options and input size as output_size."
+    check_indices(where, indices, x, "x", shape, "the output", size, repair)
     return new((*x.shape[:2], *size), x)
 
 

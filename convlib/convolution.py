@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, namespace
+from ._arrays import Array, Ints, accumulator, cast, is_tensor, namespace, new
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -22,6 +23,7 @@ from ._checks import (
     ieee,
     one_int,
 )
+from ._windows import add_unpadded, step
 from ._work import narrow
 from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
 from .methods import direct, fft, im2col, native, rows, taps, winograd
@@ -186,7 +188,11 @@ def convolve(
     layer = check_layer(where, x, weight, *options)
     if bias is not None:
         check_bias(where, x, bias, weight.shape[0])
-    check_method(where, method, x, weight, layer.window)
+    check_method(where, method, x, layer.window)
+    if method == "fft":  # which computes them all, and skips
+        size, plain = tuple(x.shape[2:]), (1,) * (x.ndim - 2)
+        every = replace(layer.window, stride=plain).output_size(size)
+        check_memory(where, x, the_outputs_at_stride_1=(*layer.shape[:2], *every))
     return compute(layer, x, weight, bias, method)
 
 
@@ -214,7 +220,9 @@ def conv_backward(
     dilation: IntOrInts = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    method: str = "auto",
     budget: int = COLUMN_BUDGET,
+    needs: Sequence[bool] = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a convolution in its input, its kernels and its bias.
 
@@ -237,11 +245,21 @@ def conv_backward(
         Gradient in the output of ``conv(x, weight, ...)`` with the same options.
     x, weight, stride, padding, dilation, groups, padding_mode, budget
         As for `conv`.
+    method : "auto", "im2col", "rows", "taps", "winograd", "fft", "direct" or "native"
+        How `grad_x` is computed. "im2col" is the adjoint of that method of `conv`: products give
+        columns, which are added back. All others convolve with the turned kernels, where
+        ``stride - 1`` zeros stand between two neighbours of `grad_output`. "auto" does so at stride
+        1 with ``padding_mode="zeros"``, by the method that `conv` would choose; else it is
+        "im2col". Whatever the method, `grad_weight` is a product with the columns of `x`, and
+        `grad_bias` a sum.
+    needs : three of True and False
+        Which of the gradients to compute; in place of the others stands None. Default: all. The
+        first layer of a network needs no `grad_x`.
 
     Returns
     -------
     grad_x, grad_weight, grad_bias : arrays
-        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype; None where not asked for.
 
     Raises
     ------
@@ -250,9 +268,9 @@ def conv_backward(
 
     Notes
     -----
-    Twice the multiply-adds of `conv`: each gradient is one product with the columns or their
-    adjoint, in tiles of `budget` bytes. At stride 1 the gradient in `x` is a convolution with the
-    turned kernels, by the method that `conv` would choose. Real dtypes only.
+    The multiply-adds of `conv` for `grad_weight` and, by "im2col" or at stride 1, as many for
+    `grad_x`, in tiles of `budget` bytes; with zeros in between, ``prod(stride)`` times as many.
+    Real dtypes only.
     Book: "Parameters and gradients".
 
     Examples
@@ -264,6 +282,8 @@ def conv_backward(
     array([[[-1.,  0.,  0.,  1.]]])
     >>> grad_weight, grad_bias
     (array([[[1., 2.]]]), array([3.]))
+    >>> conv_backward(grad, x, weight, needs=(False, True, False))
+    (None, array([[[1., 2.]]]), None)
     """
     where = "conv_backward"
     options = (stride, padding, dilation, groups, padding_mode, budget)
@@ -271,30 +291,119 @@ def conv_backward(
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
     check_grad(where, grad_output, layer.shape)
+    check_method(where, method, x, _turned(layer.window, tuple(x.shape), layer.shape))
+    if method not in ("auto", "im2col"):
+        check_zeros(where, "the_gradient_with_zeros", grad_output, layer.window, tuple(x.shape))
     chosen = {"groups": layer.groups, "budget": layer.budget}
-    grad_x = backward_input(grad_output, weight, layer.window, tuple(x.shape), **chosen)
-    shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(grad_output, x, layer.window, shape, **chosen)
-    grad_bias = cast(grad_output, grad_x.dtype).sum(axis=(0, *range(2, x.ndim)))
-    return tuple(cast(g, x.dtype) for g in (grad_x, grad_weight, grad_bias))
+
+    def grad_x() -> Array:
+        return backward_input(grad_output, weight, layer.window, tuple(x.shape), method, **chosen)
+
+    def grad_weight() -> Array:
+        shape = tuple(weight.shape)
+        return im2col.backward_weight(grad_output, x, layer.window, shape, **chosen)
+
+    return gradients(where, needs, grad_output, grad_x, grad_weight)
+
+
+def gradients(
+    where: str,
+    needs: Sequence[bool],
+    grad_output: Array,
+    grad_x: Callable[[], Array],
+    grad_weight: Callable[[], Array],
+) -> tuple[Array, Array, Array]:
+    """Those of the three gradients that are asked for, and None in place of the others."""
+    three = isinstance(needs, (tuple, list)) and len(needs) == 3
+    if not (three and all(isinstance(need, bool) for need in needs)):
+        raise TypeError(
+            f"{where}: needs must be three of True and False, for grad_x, grad_weight and "
+            f"grad_bias; got needs={needs!r}."
+        )
+
+    def grad_bias() -> Array:
+        wide = cast(grad_output, accumulator(grad_output))
+        return wide.sum(axis=(0, *range(2, wide.ndim)))
+
+    each = zip(needs, (grad_x, grad_weight, grad_bias), strict=True)
+    found = (cast(make(), grad_output.dtype) if need else None for need, make in each)
+    return tuple(found)  # type: ignore[return-value]
 
 
 def backward_input(
-    grad: Array, weight: Array, window: Window, x_shape: Ints, *, groups: int, budget: int
+    grad: Array,
+    weight: Array,
+    window: Window,
+    x_shape: Ints,
+    method: str = "auto",
+    *,
+    groups: int,
+    budget: int,
 ) -> Array:
     """The gradient in the input: a convolution again, with turned kernels, where the stride is 1.
 
-    Then the fast methods serve it too. Other strides, and padding that copies cells, scatter.
+    Then the fast methods serve it too. Other strides, and padding that copies cells, scatter,
+    unless a method is named.
     """
     options = {"groups": groups, "budget": budget}
-    if math.prod(window.stride) != 1 or window.mode != "zeros":
+    plain = math.prod(window.stride) == 1 and window.mode == "zeros"
+    if method == "im2col" or (method == "auto" and not plain):
         return im2col.backward_input(grad, weight, window, x_shape, **options)
-    pairs = tuple(
-        (span - 1 - before, span - 1 - after)
-        for span, (before, after) in zip(window.span, window.padding, strict=True)
-    )
-    turned, back = turn(weight, groups), replace(window, padding=pairs)
-    return METHODS[choose(grad, turned, back, groups)](grad, turned, back, **options)
+    return by_turned_kernels(grad, weight, window, x_shape, method, **options)
+
+
+def by_turned_kernels(
+    grad: Array,
+    weight: Array,
+    window: Window,
+    x_shape: Ints,
+    method: str,
+    *,
+    groups: int,
+    budget: int,
+) -> Array:
+    """The gradient in the input as a convolution of stride 1: zeros between, and kernels turned.
+
+    Where padding copies cells, that is the gradient in the padded input, which is folded back.
+    """
+    back = _turned(window, x_shape, tuple(grad.shape))
+    turned = turn(weight, groups)
+    spread = insert_zeros(grad, window.stride) if math.prod(window.stride) > 1 else grad
+    method = choose(spread, turned, back, groups) if method == "auto" else method
+    y = METHODS[method](spread, turned, back, groups=groups, budget=budget)
+    if window.mode == "zeros":
+        return y
+    grad_x = new(x_shape, y)
+    add_unpadded(grad_x, y, window.padding, window.mode)
+    return grad_x
+
+
+def _turned(window: Window, x_shape: Ints, y_shape: Ints) -> Window:
+    """The window that turned kernels slide with, over outputs with zeros between."""
+    pairs = []
+    axes = zip(x_shape[2:], y_shape[2:], window.stride, window.span, window.padding, strict=True)
+    for n, o, s, span, (before, after) in axes:
+        if window.mode != "zeros":
+            n, before = n + before + after, 0
+        # The first output reads so many cells less than its kernel has; the last one, as is left.
+        pairs.append((span - 1 - before, n + before - (o - 1) * s - 1))
+    return Window(window.kernel_size, (1,) * len(pairs), window.dilation, tuple(pairs))
+
+
+def insert_zeros(x: Array, stride: Ints) -> Array:
+    """A copy of `x` with ``stride - 1`` zeros between each two neighbours."""
+    out = tuple((n - 1) * s + 1 for n, s in zip(x.shape[2:], stride, strict=True))
+    spread = new((*x.shape[:2], *out), x)
+    spread[(..., *(step(s, o) for s, o in zip(stride, out, strict=True)))] = x
+    return spread
+
+
+def check_zeros(where: str, name: str, grad: Array, window: Window, x_shape: Ints) -> None:
+    """Raise where `grad`, called `name`, would not fit the memory with zeros between and around."""
+    back = _turned(window, x_shape, tuple(grad.shape))
+    axes = zip(grad.shape[2:], window.stride, back.padding, strict=True)
+    spread = ((o - 1) * s + 1 + max(0, sum(pair)) for o, s, pair in axes)
+    check_memory(where, grad, **{name: (*grad.shape[:2], *spread)})
 
 
 def turn(weight: Array, groups: int) -> Array:
@@ -384,11 +493,11 @@ def check_rank(where: str, x: Array, weight: Array, name: str = "weight") -> Non
         )
 
 
-def check_method(where: str, method: str, x: Array, weight: Array, window: Window) -> None:
+def check_method(where: str, method: str, x: Array, window: Window) -> None:
     """Raise unless there is such a method, and it can do what is asked for."""
     check_choice(where, "method", method, ("auto", *METHODS))
     if method in CHECKS:
-        CHECKS[method](where, x, weight, window)
+        CHECKS[method](where, x, window)
 
 
 def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:

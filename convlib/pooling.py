@@ -122,6 +122,7 @@ def max_pool_backward(
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     ceil_mode: bool = False,
+    indices: Array | None = None,
 ) -> Array:
     r"""Gradient of `max_pool` in its input: each window's gradient goes to its winner, whole.
 
@@ -132,6 +133,9 @@ def max_pool_backward(
     grad_output : array (B, C, *out)
     x, kernel_size, stride, padding, dilation, ceil_mode
         As for `max_pool`; `x` floating point.
+    indices : array (B, C, *out) of int64, optional
+        The winners, as ``max_pool(x, ..., return_indices=True)`` gave them: nobody searches again,
+        and of `x`, only the shape matters.
 
     Returns
     -------
@@ -141,23 +145,31 @@ def max_pool_backward(
     Raises
     ------
     TypeError, ValueError
-        As `max_pool` does, and where `grad_output` has not the shape of the output.
+        As `max_pool` does, and where `grad_output` has not the shape of the output, or `indices`
+        neither, no int64, or a position outside `x`.
 
     Notes
     -----
-    The winners are found anew, then one addition an output.
+    The winners are found anew, unless they are given; then one addition an output.
     Book: "Max, average, global".
 
     Examples
     --------
     >>> max_pool_backward(np.array([[[10., 20.]]]), np.array([[[0., 0., 1., 2.]]]), 2)
     array([[[10.,  0.,  0., 20.]]])
+    >>> x = np.array([[[0., 0., 1., 2.]]])
+    >>> y, indices = max_pool(x, 2, return_indices=True)
+    >>> max_pool_backward(np.array([[[10., 20.]]]), x, 2, indices=indices)
+    array([[[10.,  0.,  0., 20.]]])
     """
     where = "max_pool_backward"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
     window, out = _check_window(where, x, None, *options)
     check_gradient(where, grad_output, x, out)
-    return put_back(grad_output, _winners(x, window, out), x)
+    if indices is None:
+        return put_back(grad_output, _winners(x, window, out), x)
+    check_winners(where, indices, x, out)
+    return put_back(grad_output, indices, x)
 
 
 @ieee
@@ -648,6 +660,44 @@ def check_gradient(where: str, grad_output: Array, x: Array, out: Ints) -> None:
     check_arrays(where, x=x, grad_output=grad_output)
     check_input(where, x, FLOATS)
     check_grad(where, grad_output, (*x.shape[:2], *out))
+
+
+def check_winners(where: str, indices: Array, x: Array, out: Ints) -> None:
+    """Raise unless `indices` are cells of `x`, one for each output."""
+    shape, size = (*x.shape[:2], *out), tuple(x.shape[2:])
+    repair = "Give those that the pooling of this x gave."
+    check_indices(where, indices, x, "the output", shape, "x", size, repair)
+
+
+def check_indices(
+    where: str, indices: Array, x: Array, of: str, shape: Ints, grid: str, size: Ints, repair: str
+) -> None:
+    """Raise unless `indices` have the `shape` of something, and are cells of a `grid` of `size`."""
+    check_arrays(where, indices=indices)
+    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
+        raise TypeError(
+            f"{where}: x and indices must be of one library and on one device; got "
+            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
+        )
+    if indices.dtype != namespace(x).int64:
+        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
+    got = tuple(indices.shape)
+    if got != shape:
+        batch = " Add the batch axis: indices[None]." if (1, *got) == shape else ""
+        raise ValueError(
+            f"{where}: indices must have the shape of {of}, {shape}, one position a value; got "
+            f"indices.shape={got}.{batch}"
+        )
+    if x.device != "cpu" and x.device.type == "meta":
+        raise TypeError(
+            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
+        )
+    outside = (indices < 0) | (indices >= math.prod(size))
+    if bool(outside.any()):
+        raise ValueError(
+            f"{where}: all indices must be cells of {grid}, 0 to {math.prod(size) - 1} for size "
+            f"{size}; got {int(indices[outside][0])}. {repair}"
+        )
 
 
 def _check_window(

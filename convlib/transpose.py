@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +26,17 @@ from ._checks import (
 )
 from ._windows import pad, step
 from .convolution import METHODS as CONV_METHODS
-from .convolution import backward_input, check_bias, check_rank, check_weight, choose, turn
+from .convolution import (
+    backward_input,
+    by_turned_kernels,
+    check_bias,
+    check_rank,
+    check_weight,
+    check_zeros,
+    choose,
+    gradients,
+    insert_zeros,
+)
 from .geometry import Padding, Window, check_fits, make_window, transpose_window
 from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
@@ -127,7 +139,9 @@ def conv_transpose_backward(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
+    method: str = "auto",
     budget: int = COLUMN_BUDGET,
+    needs: Sequence[bool] = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a transposed convolution in its input, its kernels and its bias.
 
@@ -141,11 +155,19 @@ def conv_transpose_backward(
         Gradient in the output of ``conv_transpose(x, weight, ...)`` with the same options.
     x, weight, stride, padding, output_padding, groups, dilation, budget
         As for `conv_transpose`.
+    method : "auto", "scatter", "zero_insertion", "matrix" or "native"
+        How `grad_x` is computed: as the adjoint of that definition. The adjoint of adding scaled
+        kernels is a product with the columns of `grad_output`; that of zero insertion convolves at
+        stride 1 and leaves out; that of the transposed matrix is the matrix; torch has a kernel.
+        "auto" is the method that `conv` would choose. Whatever the method, `grad_weight` is a
+        product with the columns of `grad_output`, and `grad_bias` a sum.
+    needs : three of True and False
+        Which of the gradients to compute; in place of the others stands None. Default: all.
 
     Returns
     -------
     grad_x, grad_weight, grad_bias : arrays
-        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype.
+        Of the shapes of `x`, `weight` and ``(K,)``, all in their dtype; None where not asked for.
 
     Raises
     ------
@@ -154,7 +176,8 @@ def conv_transpose_backward(
 
     Notes
     -----
-    Twice the multiply-adds of `conv_transpose`, in tiles of `budget` bytes. Real dtypes only.
+    The multiply-adds of `conv_transpose` for `grad_x` and `grad_weight` each, in tiles of `budget`
+    bytes; more of them for `grad_x` by "zero_insertion" and "matrix". Real dtypes only.
     Book: "Three equal definitions".
 
     Examples
@@ -174,13 +197,17 @@ def conv_transpose_backward(
     check_arrays(where, x=x, grad_output=grad_output)
     check_real(where, x)
     check_grad(where, grad_output, layer.shape)
-    options = {"groups": layer.groups, "budget": layer.budget}
-    method = choose(grad_output, weight, layer.window, layer.groups)
-    grad_x = CONV_METHODS[method](grad_output, weight, layer.window, **options)
-    shape = tuple(weight.shape)
-    grad_weight = im2col.backward_weight(x, grad_output, layer.window, shape, **options)
-    grad_bias = cast(grad_output, grad_x.dtype).sum(axis=(0, *range(2, x.ndim)))
-    return tuple(cast(g, x.dtype) for g in (grad_x, grad_weight, grad_bias))
+    _check_method(where, method, x, weight, layer)
+
+    def grad_x() -> Array:
+        return ADJOINTS[method](layer, grad_output, weight)
+
+    def grad_weight() -> Array:
+        options = {"groups": layer.groups, "budget": layer.budget}
+        shape = tuple(weight.shape)
+        return im2col.backward_weight(x, grad_output, layer.window, shape, **options)
+
+    return gradients(where, needs, grad_output, grad_x, grad_weight)
 
 
 class _Layer(NamedTuple):
@@ -231,16 +258,12 @@ def _check_layer(
 def _check_method(where: str, method: str, x: Array, weight: Array, layer: _Layer) -> None:
     """Raise unless there is such a method, and it can do what is asked for."""
     check_choice(where, "method", method, (*METHODS,))
-    window = layer.window
     if method == "zero_insertion":
-        axes = zip(x.shape[2:], window.stride, layer.shape[2:], window.span, strict=True)
-        # Before it is padded or cut, and then: a window of stride 1 for each output.
-        spread = (max((n - 1) * s + 1, o + span - 1) for n, s, o, span in axes)
-        check_memory(where, x, the_input_with_zeros=(*x.shape[:2], *spread))
+        check_zeros(where, "the_input_with_zeros", x, layer.window, layer.shape)
     if method == "matrix":
         _check_matrix(where, weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
     if method == "native":
-        native.check(where, x, weight, window)
+        native.check(where, x, layer.window)
 
 
 def _check_matrix(where: str, weight: Array, rows: int, cells: int) -> None:
@@ -264,16 +287,8 @@ def _scatter(layer: _Layer, x: Array, weight: Array) -> Array:
 
 def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
     """Second definition: spread the inputs, then convolve with the kernel turned by 180 degrees."""
-    window = layer.window
-    pairs = tuple(
-        (span - 1 - before, span - 1 - after)
-        for span, (before, after) in zip(window.span, window.padding, strict=True)
-    )
-    spread = pad(_spread(x, window.stride), pairs)
-    rank = len(window.stride)
-    plain = Window(window.kernel_size, (1,) * rank, window.dilation, ((0, 0),) * rank)
-    turned = turn(weight, layer.groups)
-    return im2col.forward(spread, turned, plain, groups=layer.groups, budget=layer.budget)
+    options = {"groups": layer.groups, "budget": layer.budget}
+    return by_turned_kernels(x, weight, layer.window, layer.shape, "im2col", **options)
 
 
 def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
@@ -301,6 +316,38 @@ METHODS = {
     "zero_insertion": _zero_insertion,
     "matrix": _matrix,
     "native": _native,
+}
+
+
+def _gather(layer: _Layer, grad: Array, weight: Array, method: str = "im2col") -> Array:
+    """The adjoint of adding scaled kernels: the convolution that is transposed."""
+    options = {"groups": layer.groups, "budget": layer.budget}
+    method = choose(grad, weight, layer.window, layer.groups) if method == "auto" else method
+    return CONV_METHODS[method](grad, weight, layer.window, **options)
+
+
+def _leave_out(layer: _Layer, grad: Array, weight: Array) -> Array:
+    """The adjoint of zero insertion: convolve at stride 1, and keep what no zero stands for."""
+    steps = layer.window.stride
+    window = replace(layer.window, stride=(1,) * len(steps))
+    dense = _gather(layer._replace(window=window), grad, weight)
+    return dense[(..., *(step(s, n) for s, n in zip(steps, dense.shape[2:], strict=True)))]
+
+
+def _by_the_matrix(layer: _Layer, grad: Array, weight: Array) -> Array:
+    """The adjoint of the transposed matrix: the matrix."""
+    matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
+    flat = cast(grad.reshape(len(grad), matrix.shape[1]), matrix.dtype)
+    size = layer.window.output_size(layer.shape[2:])
+    return (flat @ matrix.swapaxes(0, 1)).reshape(len(grad), weight.shape[0], *size)
+
+
+ADJOINTS: dict[str, Callable[[_Layer, Array, Array], Array]] = {
+    "auto": partial(_gather, method="auto"),
+    "scatter": _gather,
+    "zero_insertion": _leave_out,
+    "matrix": _by_the_matrix,
+    "native": partial(_gather, method="native"),
 }
 
 
@@ -414,15 +461,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    return _spread(x, steps)
-
-
-def _spread(x: Array, steps: Ints) -> Array:
-    """`zero_insert`, of what has been checked."""
-    out = tuple((n - 1) * s + 1 for n, s in zip(x.shape[2:], steps, strict=True))
-    spread = new((*x.shape[:2], *out), x)
-    spread[(..., *(step(s, o) for s, o in zip(steps, out, strict=True)))] = x
-    return spread
+    return insert_zeros(x, steps)
 
 
 def overlap_count(

@@ -51,7 +51,10 @@ CONV = "stride=1, padding=0, dilation=1, groups=1, padding_mode='zeros'"
 TRANSPOSE = "stride=1, padding=0, output_padding=0"
 SIGNATURES = {
     "conv": f"(x, weight, bias=None, *, {CONV}, method='auto', budget=8388608)",
-    "conv_backward": f"(grad_output, x, weight, *, {CONV}, budget=8388608)",
+    "conv_backward": (
+        f"(grad_output, x, weight, *, {CONV}, method='auto', budget=8388608, "
+        "needs=(True, True, True))"
+    ),
     "im2col": "(x, kernel_size, *, stride=1, padding=0, dilation=1)",
     "col2im": "(cols, output_size, kernel_size, *, stride=1, padding=0, dilation=1)",
     "output_size": "(input_size, kernel_size, *, stride=1, padding=0, dilation=1, ceil_mode=False)",
@@ -65,7 +68,8 @@ SIGNATURES = {
         "budget=8388608)"
     ),
     "conv_transpose_backward": (
-        f"(grad_output, x, weight, *, {TRANSPOSE}, groups=1, dilation=1, budget=8388608)"
+        f"(grad_output, x, weight, *, {TRANSPOSE}, groups=1, dilation=1, method='auto', "
+        "budget=8388608, needs=(True, True, True))"
     ),
     "conv_matrix": "(weight, input_size, *, stride=1, padding=0, dilation=1, groups=1)",
     "overlap_count": f"(input_size, kernel_size, *, {TRANSPOSE}, dilation=1)",
@@ -78,6 +82,10 @@ SIGNATURES = {
         "(x, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False, "
         "return_indices=False)"
     ),
+    "max_pool_backward": (
+        "(grad_output, x, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False, "
+        "indices=None)"
+    ),
     "avg_pool": (
         "(x, kernel_size, stride=None, *, padding=0, dilation=1, ceil_mode=False, "
         "count_include_pad=True, divisor_override=None)"
@@ -89,6 +97,7 @@ SIGNATURES = {
     "global_max_pool": "(x)",
     "adaptive_avg_pool": "(x, output_size)",
     "adaptive_max_pool": "(x, output_size, *, return_indices=False)",
+    "adaptive_max_pool_backward": "(grad_output, x, output_size, *, indices=None)",
     "max_unpool": "(x, indices, kernel_size, stride=None, *, padding=0, output_size=None)",
     "pixel_shuffle": "(x, upscale_factor)",
     "channel_shuffle": "(x, groups)",

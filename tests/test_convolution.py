@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import MODES, geometries, whole
 
 import convlib as cl
+from convlib.convolution import METHODS
 
 # ---- by hand ----
 
@@ -129,6 +131,55 @@ def test_autograd_through_conv_is_conv_backward(torch, g, budget, method):
         np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
+@given(g=geometries(), method=st.sampled_from([*METHODS]))
+def test_each_method_finds_the_gradients(torch, g, method):
+    if method == "winograd":
+        assume(max(g.dilation) == 1 and max(g.kernel) <= (3 if g.rank == 3 else 5))
+    expected = cl.conv_backward(g.y, g.x, g.weight, **g.options)
+    arrays = [torch.from_numpy(a) if method == "native" else a for a in (g.y, g.x, g.weight)]
+    grads = cl.conv_backward(*arrays, method=method, **g.options)
+    for ours, theirs in zip(grads, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-12, atol=1e-9)
+
+
+NEEDS = [*product([True, False], repeat=3)]
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+def test_gradients_that_nobody_needs_are_none(xp, monkeypatch, needs):
+    """And are not computed."""
+    shapes = {cl.conv_backward: (3, 4, 2, 2), cl.conv_transpose_backward: (4, 3, 2, 2)}
+    arrays = {f: [xp.asarray(whole(*s, seed=1)) for s in ((2, 3, 4, 4), (2, 4, 5, 5), weight)]
+              for f, weight in shapes.items()}  # fmt: skip
+    arrays[cl.conv_transpose_backward][0] = xp.asarray(whole(2, 3, 6, 6, seed=1))
+    whole_answers = {f: f(*given_) for f, given_ in arrays.items()}
+    if not needs[0]:
+        monkeypatch.setattr("convlib.convolution.METHODS", {})
+        monkeypatch.setattr("convlib.transpose.ADJOINTS", {"auto": None})
+    if not needs[1]:
+        monkeypatch.setattr("convlib.methods.im2col.backward_weight", None)
+    for function, given_ in arrays.items():
+        for ours, theirs, need in zip(
+            function(*given_, needs=list(needs)), whole_answers[function], needs, strict=True
+        ):
+            if need:
+                np.testing.assert_array_equal(xp.numpy(ours), xp.numpy(theirs))
+            else:
+                assert ours is None
+
+
+@pytest.mark.parametrize("needs", [True, None, "all", (), (True, True), (1, 1, 1), (True,) * 4])
+@pytest.mark.parametrize("name", ["conv_backward", "conv_transpose_backward"])
+def test_needs_are_three_of_true_and_false(name, needs):
+    x, one = np.ones((1, 1, 3)), np.ones((1, 1, 1))
+    words = (
+        f"{name}: needs must be three of True and False, for grad_x, grad_weight and grad_bias; "
+        f"got needs={needs!r}."
+    )
+    with pytest.raises(TypeError, match=re.escape(words)):
+        getattr(cl, name)(x, x, one, needs=needs)
+
+
 SMOOTH = [
     ((1, 2, 4), (2, 1, 2), {"padding": 1, "groups": 2}),
     ((2, 1, 5), (1, 1, 2), {"stride": 2, "dilation": 2, "budget": 1}),
@@ -153,7 +204,6 @@ def test_autograd_is_the_slope(torch, x, weight, options, order):
 
 @pytest.mark.parametrize(("x", "weight", "options"), SMOOTH)
 def test_gradients_of_the_gradients(torch, x, weight, options):
-    options = {k: v for k, v in options.items() if k != "method"}
     x, weight = torch.from_numpy(whole(*x)), torch.from_numpy(whole(*weight, seed=1))
     given_ = [a.requires_grad_() for a in (cl.conv(x, weight, **options), x, weight)]
     given_[0] = given_[0].detach().requires_grad_()

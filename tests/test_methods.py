@@ -277,6 +277,25 @@ def test_native_refuses_arrays_and_many_axes(torch):
         cl.conv(x, x, method="native")
 
 
+def test_the_backward_refuses_what_a_method_cannot_do(torch):
+    """In its own name; a stride is none of it, for zeros stand in between then."""
+    x, weight = np.ones((1, 1, 9, 9)), np.ones((1, 1, 3, 3))
+    grad = np.ones((1, 1, 4, 4))
+    for method, dtype, options, words in (
+        ("winograd", float, {"dilation": 2, "stride": 2, "padding": 1}, "needs stride 1, dilation"),
+        ("fft", int, {"stride": 2}, "takes real numbers that are not integers"),
+        ("native", float, {"stride": 2}, "NumPy has none"),
+        ("gemm", float, {"stride": 2}, "must be one of"),
+    ):
+        with pytest.raises(ValueError, match=f"^conv_backward: method.*{words}"):
+            arrays = [a.astype(dtype) for a in (grad, x, weight)]
+            cl.conv_backward(*arrays, method=method, **options)
+    assert cl.conv_backward(grad, x, weight, stride=2, method="winograd")[0].shape == x.shape
+    for method, words in (("native", "NumPy has none"), ("im2col", "must be one of")):
+        with pytest.raises(ValueError, match=f"^conv_transpose_backward: method.*{words}"):
+            cl.conv_transpose_backward(x, grad, weight, stride=2, method=method)
+
+
 @pytest.mark.parametrize(
     ("budget", "error"),
     [(0, ValueError), (-5, ValueError), (1e6, TypeError), (True, TypeError), (None, TypeError)],

@@ -2,6 +2,7 @@
 
 import math
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -199,6 +200,18 @@ def test_max_pool_backward_is_torchs(xp, torch, case):
     np.testing.assert_array_equal(ours, expected)
 
 
+@given(case=pools(values="wild"))
+def test_max_pool_backward_takes_the_winners_that_are_known(xp, case):
+    x, options = case
+    y, cells = call(xp, pooling.max_pool, x, **options, return_indices=True)
+    grad = whole(*y.shape, seed=5)
+    expected = call(xp, pooling.max_pool_backward, grad, x, **options)
+    known = {"indices": xp.asarray(cells)}
+    with mock.patch.object(pooling, "_winners", None):  # nobody searches
+        ours = call(xp, pooling.max_pool_backward, grad, x, **options, **known)
+    np.testing.assert_array_equal(ours, expected)
+
+
 @given(
     case=pools(dilated=False),
     include=st.booleans(),
@@ -285,6 +298,10 @@ def test_adaptive_max_pool_is_torchs(xp, torch, case):
     np.testing.assert_array_equal(ours, values.numpy())
     grad, expected = gradient(torch, lambda x: pool(x, out), x)
     ours = call(xp, adaptive.adaptive_max_pool_backward, grad, x, output_size=out)
+    np.testing.assert_array_equal(ours, expected)
+    known = {"output_size": out, "indices": xp.asarray(cells.numpy())}
+    with mock.patch.object(adaptive, "_winners", None):  # nobody searches
+        ours = call(xp, adaptive.adaptive_max_pool_backward, grad, x, **known)
     np.testing.assert_array_equal(ours, expected)
 
 
@@ -709,8 +726,18 @@ REFUSED = [
     (lambda: adaptive.global_avg_pool(X[0, 0]), ValueError, "global_avg_pool: x must be (B, C"),
     (lambda: adaptive.global_max_pool_backward(X, X), ValueError, "(1, 2, 1, 1); got"),
     (lambda: adaptive.max_unpool(Y, CELLS.astype("int32"), 2), TypeError, "must be int64"),
-    (lambda: adaptive.max_unpool(Y, CELLS[..., :1], 2), ValueError, "the shape of x"),
-    (lambda: adaptive.max_unpool(Y, CELLS + 1, 2), ValueError, "0 to 3 for size (4,); got 4."),
+    (
+        lambda: adaptive.max_unpool(Y, CELLS[..., :1], 2),
+        ValueError,
+        "indices must have the shape of x, (1, 1, 2), one position a value; got indices.shape="
+        "(1, 1, 1).",
+    ),
+    (
+        lambda: adaptive.max_unpool(Y, CELLS + 1, 2),
+        ValueError,
+        "all indices must be cells of the output, 0 to 3 for size (4,); got 4. Give the pooling's "
+        "options and input size as output_size.",
+    ),
     (lambda: adaptive.max_unpool(Y, CELLS - 1, 2), ValueError, "got -1."),
     (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(6,)), ValueError, "usual (4,)"),
     (lambda: adaptive.max_unpool(Y, CELLS, 2, output_size=(4, 4)), ValueError, "x[None]"),
@@ -718,6 +745,39 @@ REFUSED = [
     (lambda: adaptive.max_unpool(CELLS, CELLS, 2), TypeError, "the dtype of x"),
     (lambda: adaptive.max_unpool_backward(Y, Y, CELLS, 2), ValueError, "the output, (1, 1, 4)"),
 ]
+
+
+KNOWN = {
+    "max_pool_backward": lambda cells: pooling.max_pool_backward(
+        Y, X[:, :1, 0, :4], 2, indices=cells
+    ),
+    "adaptive_max_pool_backward": lambda cells: adaptive.adaptive_max_pool_backward(
+        Y, X[:, :1, 0, :4], 2, indices=cells
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(
+    "cells, error, words",
+    [
+        ([[[0, 3]]], TypeError, "indices must be a numpy.ndarray or a torch.Tensor; got list."),
+        (CELLS.astype("int32"), TypeError, "indices must be int64, flat positions; got int32."),
+        (Y, TypeError, "indices must be int64, flat positions; got float64."),
+        (CELLS[..., :1], ValueError,
+         "indices must have the shape of the output, (1, 1, 2), one position a value; got "
+         "indices.shape=(1, 1, 1)."),
+        (CELLS[0], ValueError, "got indices.shape=(1, 2). Add the batch axis: indices[None]."),
+        (CELLS + 1, ValueError,
+         "all indices must be cells of x, 0 to 3 for size (4,); got 4. Give those that the pooling "
+         "of this x gave."),
+        (CELLS - 1, ValueError, "got -1."),
+    ],
+)  # fmt: skip
+def test_winners_are_cells_of_x(name, cells, error, words):
+    assert KNOWN[name](CELLS).shape == (1, 1, 4)
+    with pytest.raises(error, match=f"^{name}: .*{re.escape(words)}"):
+        KNOWN[name](cells)
 
 
 @pytest.mark.parametrize("attempt, error, message", REFUSED)

@@ -253,6 +253,22 @@ def test_backward_is_torchs_autograd(xp, torch, g, budget):
         np.testing.assert_array_equal(ours, theirs.numpy())
 
 
+@given(g=geometries(**zeros), method=st.sampled_from([*OURS, "native"]), data=st.data())
+def test_each_method_finds_the_gradients(torch, method, g, data):
+    """With output padding of any size: some outputs have no window."""
+    most = [max(s, d) - 1 for s, d in zip(g.stride, g.dilation, strict=True)]
+    extra = tuple(data.draw(st.integers(0, m)) for m in most)
+    options = {**transposed(g), "output_padding": extra}
+    assume(all(n + e > r for n, e, r in zip(g.size, extra, remainder(g), strict=True)))
+    y = cl.conv_transpose(g.y, g.weight, **options)
+    grad = whole(*y.shape, seed=3)
+    expected = cl.conv_transpose_backward(grad, g.y, g.weight, **options)
+    arrays = [torch.from_numpy(a) if method == "native" else a for a in (grad, g.y, g.weight)]
+    grads = cl.conv_transpose_backward(*arrays, method=method, **options)
+    for ours, theirs in zip(grads, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(ours), theirs)
+
+
 @given(g=geometries(**zeros), method=st.sampled_from([*OURS, "native"]))
 def test_autograd_through_each_method_is_the_backward(torch, method, g):
     tensors = [torch.from_numpy(a).requires_grad_() for a in (g.y, g.weight, bias_of(g))]

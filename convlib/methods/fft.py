@@ -13,7 +13,6 @@ import math
 from dataclasses import replace
 
 from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
-from .._checks import check_memory
 from .._windows import step, windows
 from .._work import Scratch
 from ..geometry import Window
@@ -73,15 +72,13 @@ def _side(span: int, out: int) -> int:
     return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
 
 
-def check(where: str, x: Array, weight: Array, window: Window) -> None:
-    """Raise for numbers that are not rounded, and for too many outputs at stride 1."""
+def check(where: str, x: Array, window: Window) -> None:
+    """Raise for numbers that may not be rounded."""
     if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
         raise ValueError(
             f'{where}: method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
-    every = replace(window, stride=(1,) * len(window.stride)).output_size(tuple(x.shape[2:]))
-    check_memory(where, x, the_outputs_at_stride_1=(x.shape[0], weight.shape[0], *every))
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:

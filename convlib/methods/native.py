@@ -7,7 +7,7 @@ from .._windows import pad
 from ..geometry import Window
 
 
-def check(where: str, x: Array, weight: Array, window: Window) -> None:
+def check(where: str, x: Array, window: Window) -> None:
     """Raise where there is no such kernel."""
     rank = x.ndim - 2
     if not is_tensor(x) or rank > 3:
@@ -22,7 +22,7 @@ def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int
     """Hand the convolution to ``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``."""
     rank = x.ndim - 2
     padding = tuple(before for before, _ in window.padding)
-    if window.mode != "zeros" or any(before != after for before, after in window.padding):
+    if window.mode != "zeros" or any(not 0 <= before == after for before, after in window.padding):
         # torch's kernels know equal zeros on both sides only.
         x, padding = pad(x, window.padding, window.mode), (0,) * rank
     functional = namespace(x).nn.functional

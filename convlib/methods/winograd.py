@@ -121,7 +121,7 @@ def suits(window: Window) -> bool:
     return plain and max(window.kernel_size) <= most
 
 
-def check(where: str, x: Array, weight: Array, window: Window) -> None:
+def check(where: str, x: Array, window: Window) -> None:
     """Raise where the method does not apply."""
     if not suits(window) or is_whole(x):
         raise ValueError(

@@ -13,6 +13,7 @@ from convlib import _checks
 BIG = 10**13  # bytes, and more: no machine of these years has them
 X, KERNEL = np.zeros((1, 1, 8)), np.zeros((1, 1, 3))
 MANY = np.broadcast_to(np.zeros(1), (1, 1, BIG))  # one number, seen everywhere
+KERNELS = np.broadcast_to(np.zeros(1), (1, 10**6, 1))
 TOO_LARGE = [
     lambda: cl.conv(X, KERNEL, padding=BIG),
     lambda: cl.conv(X, KERNEL, padding=BIG, stride=10**9),
@@ -22,6 +23,12 @@ TOO_LARGE = [
     lambda: cl.separable_conv(X, KERNEL, KERNEL[..., :1], padding=BIG),
     lambda: cl.conv(X, KERNEL, stride=10**9, padding=10**12 // 16, method="fft"),
     lambda: cl.conv_transpose(np.zeros((1, 1, 10**5)), KERNEL, stride=10**9),
+    lambda: cl.conv_backward(
+        KERNELS, MANY[..., : 10**7], KERNELS.swapaxes(0, 1), stride=10**7, method="direct"
+    ),
+    lambda: cl.conv_transpose_backward(
+        MANY[..., : 10**7 + 2], MANY[..., : 10**7], KERNEL, method="matrix"
+    ),
     lambda: cl.conv_transpose(MANY[..., : 10**7], KERNEL, method="matrix"),
     lambda: cl.conv_matrix(KERNEL, 10**9),
     lambda: cl.zero_insert(np.zeros((1, 1, 10**5)), 10**9),

@@ -62,14 +62,13 @@ def test_an_image_without_its_batch_is_refused_and_the_repair_works(name, data):
 def test_so_it_is_for_gradients(name, data):
     call, (x, *rest) = data.draw(images(name))
     function, grad = backward(name), like(call.run(x, *rest), seed=1)
-    options = {k: v for k, v in call.options.items() if k != "method"}
     rest = rest[:1] if name in ("conv", "conv_transpose") else rest
-    expected = flat(function(grad, x, *rest, **options))
-    assert told(function, grad, x[0], *rest, **options)[0] == "x"
-    argument, repair = told(function, grad[0], x, *rest, **options)
+    expected = flat(function(grad, x, *rest, **call.options))
+    assert told(function, grad, x[0], *rest, **call.options)[0] == "x"
+    argument, repair = told(function, grad[0], x, *rest, **call.options)
     assert argument == "grad_output"
-    mended = eval(repair, {argument: grad[0]})
-    for ours, theirs in zip(flat(function(mended, x, *rest, **options)), expected, strict=True):
+    mended = flat(function(eval(repair, {argument: grad[0]}), x, *rest, **call.options))
+    for ours, theirs in zip(mended, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -129,7 +128,7 @@ def test_what_goes_by_position_does_so_in_the_backward(name):
 @pytest.mark.parametrize("name", [n for n in FUNCTIONS if backward(n)])
 def test_what_the_forward_is_told_the_backward_may_be_told(name):
     forward, back = (inspect.signature(f).parameters for f in (getattr(cl, name), backward(name)))
-    assert {*forward} - {*back} <= {"bias", "return_indices", "method"}
+    assert {*forward} - {*back} <= {"bias", "return_indices"}
 
 
 X, GRAD = np.arange(50.0).reshape(1, 2, 5, 5) - 9, np.ones((1, 2, 2, 2))

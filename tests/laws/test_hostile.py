@@ -48,7 +48,6 @@ def good(draw, name):
     arrays, options = list(call.arrays), dict(call.options)
     if name != forward:
         arrays.insert(0, like(call.run(), seed=13))
-        options.pop("method", None)
         arrays = arrays[:3] if forward in ("conv", "conv_transpose") else arrays
     if draw(st.booleans()):
         arrays = [torch.from_numpy(a) for a in arrays]

@@ -232,10 +232,9 @@ def adjoint(call, x, y):
             other = "up" if call.name == "pixel_unshuffle" else "down"
             options = {f"{other}scale_factor": factor}
         return getattr(cl, ADJOINTS[call.name])(y, **options)
-    options = {k: v for k, v in call.options.items() if k != "method"}
     if backward(call.name):
         rest = call.arrays[1:2] if call.name in (*BIASED, "max_unpool") else ()
-        return flat(backward(call.name)(y, x, *rest, **options))[0]
+        return flat(backward(call.name)(y, x, *rest, **call.options))[0]
     tensor = torch.from_numpy(x).requires_grad_()
     result = call.run(tensor, *map(torch.from_numpy, call.arrays[1:]))
     return torch.autograd.grad(result, tensor, torch.from_numpy(y))[0].numpy()
@@ -273,9 +272,8 @@ def test_backward_is_autograd(name, data):
         for a, b in zip(flown, expected, strict=True):
             close(a.numpy(), b.numpy())
     if backward(name):
-        options = {k: v for k, v in call.options.items() if k != "method"}
         arrays = call.arrays[:2] if name in BIASED else call.arrays
-        ours = flat(backward(name)(grad.numpy(), *arrays, **options))
+        ours = flat(backward(name)(grad.numpy(), *arrays, **call.options))
         for a, b in zip(ours, flown, strict=False):  # a bias may have been left out
             close(a, b.numpy())
 
