@@ -71,6 +71,7 @@ from .groups import (
 from .lowering import col2im, im2col
 from .methods.im2col import COLUMN_BUDGET
 from .networks import (
+    NETWORKS,
     Layer,
     NetworkCost,
     network,
@@ -96,6 +97,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "COLUMN_BUDGET",
+    "NETWORKS",
     "Field",
     "Layer",
     "LayerCost",

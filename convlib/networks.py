@@ -252,7 +252,7 @@ def _shuffle_unit(net: _Stack, name: str, kernels: int, groups: int, halve: bool
         net.shape = (start[0], kernels, *net.shape[2:])
 
 
-NETWORKS: dict[str, Callable[[_Stack], None]] = {
+_TABLES: dict[str, Callable[[_Stack], None]] = {
     "alexnet": partial(_alexnet, groups=2),
     "alexnet-ungrouped": partial(_alexnet, groups=1),
     "vgg16": _vgg16,
@@ -267,6 +267,9 @@ NETWORKS: dict[str, Callable[[_Stack], None]] = {
     "shufflenet-g4": partial(_shufflenet, groups=4, width=272),
     "shufflenet-g8": partial(_shufflenet, groups=8, width=384),
 }
+
+NETWORKS: tuple[str, ...] = (*_TABLES,)
+"""Names of the networks that `network` knows."""
 
 
 def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -> NetworkCost:
@@ -327,14 +330,14 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
     137
     """
     where = "network"
-    check_choice(where, "name", name, (*NETWORKS,))
+    check_choice(where, "name", name, NETWORKS)
     usual = 227 if name.startswith("alexnet") else 224
     input_size = usual if input_size is None else input_size
     size = per_axis(where, "input_size", input_size, 2, least=1)
     batch = one_int(where, "batch", batch, least=1)
     net = _Stack((batch, 3, *size))
     try:
-        NETWORKS[name](net)
+        _TABLES[name](net)
     except ValueError:  # the only thing left that can be wrong: a window that does not fit
         raise ValueError(
             f"{where}: the image is too small for {name}: after {len(net.layers)} layers it is "

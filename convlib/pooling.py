@@ -69,7 +69,8 @@ def max_pool(
         As numbers, at most half of `kernel_size`, as in torch. As pairs or a word, anything that
         leaves every window a cell of `x`. Default 0.
     dilation : int or one int per axis
-        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
+        Default 1. Of `kernel_size`, `stride`, `padding` and `dilation`, a tuple of one holds for
+        all axes.
     ceil_mode : bool
         Round the size up: a last window that starts in `x` or its left padding may hang over.
     return_indices : bool
@@ -783,12 +784,12 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
-    options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(where, x, FLOATS, *options)
     power = as_number(where, "norm_type", norm_type)
     if power == 0 or math.isnan(power):
         raise ValueError(
             f"{where}: norm_type must be a number other than 0, as 1/norm_type is taken; "
             f"got norm_type={norm_type!r}."
         )
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    window, out = _check_window(where, x, FLOATS, *options)
     return window, out, power

@@ -81,7 +81,8 @@ def conv_transpose(
     groups : int
         Divides both C and K; default 1.
     dilation : int or one int per axis
-        Default 1. Of this option and the three above it, a tuple of one holds for all axes.
+        Default 1. Of `stride`, `padding`, `output_padding` and `dilation`, a tuple of one holds
+        for all axes.
     method : "auto", "scatter", "zero_insertion", "matrix" or "native"
         Which definition computes it: add each scaled kernel where it belongs; insert ``s - 1``
         zeros between the inputs and convolve with the turned kernel; multiply by the transposed

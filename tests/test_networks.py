@@ -19,6 +19,13 @@ def layer(name, which):
     return found
 
 
+def test_the_names_are_public():
+    assert NETWORKS is cl.NETWORKS
+    assert {"alexnet", "vgg16", "resnet50", "mobilenet", "shufflenet-g3"} <= {*cl.NETWORKS}
+    for name in cl.NETWORKS:
+        assert network(name).name == name
+
+
 def test_alexnets_second_layer_by_hand():
     conv2 = layer("alexnet", "conv2")
     assert (conv2.input_shape, conv2.output_shape) == ((1, 96, 27, 27), (1, 256, 27, 27))
