@@ -278,7 +278,7 @@ def conv_backward(
         How `grad_x` is computed. "im2col" is the adjoint of that method of `conv`: products give
         columns, which are added back. All others convolve with the turned kernels, where
         ``stride - 1`` zeros stand between two neighbours of `grad_output`. "auto" does so at stride
-        1 and without padding of copies, by the method that `conv` would choose; else it is
+        1 with ``padding_mode="zeros"``, by the method that `conv` would choose; else it is
         "im2col". Whatever the method, `grad_weight` is a product with the columns of `x`, and
         `grad_bias` a sum.
     needs : three of True and False

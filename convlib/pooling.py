@@ -715,10 +715,12 @@ def check_indices(
         )
     if accumulator(indices) != namespace(x).int64:  # in any order of bytes
         raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
-    if tuple(indices.shape) != shape:
+    got = tuple(indices.shape)
+    if got != shape:
+        batch = " Add the batch axis: indices[None]." if (1, *got) == shape else ""
         raise ValueError(
             f"{where}: indices must have the shape of {of}, {shape}, one position a value; got "
-            f"indices.shape={tuple(indices.shape)}."
+            f"indices.shape={got}.{batch}"
         )
     if x.device != "cpu" and x.device.type == "meta":
         raise TypeError(

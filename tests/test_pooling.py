@@ -789,7 +789,7 @@ KNOWN = {
         (CELLS[..., :1], ValueError,
          "indices must have the shape of the output, (1, 1, 2), one position a value; got "
          "indices.shape=(1, 1, 1)."),
-        (CELLS[0], ValueError, "got indices.shape=(1, 2)."),
+        (CELLS[0], ValueError, "got indices.shape=(1, 2). Add the batch axis: indices[None]."),
         (CELLS + 1, ValueError,
          "all indices must be cells of x, 0 to 3 for size (4,); got 4. Give those that the pooling "
          "of this x gave."),

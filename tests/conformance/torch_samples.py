@@ -129,17 +129,24 @@ def entries(name: str) -> list[Any]:
 
 @cache
 def _database() -> list[Any]:
-    """torch's table. Its module imports a package for tests, which has no part in the samples."""
-    missing = find_spec("expecttest") is None
-    if missing:
-        stand_in: Any = ModuleType("expecttest")
-        stand_in.TestCase, stand_in.assert_expected_inline = unittest.TestCase, None
-        sys.modules["expecttest"] = stand_in
+    """torch's table. Two packages that its module imports have no part in the samples.
+
+    expecttest is for torch's tests, and may not be there. SciPy would bring a second BLAS into the
+    process, which other tests would see.
+    """
+    stand_ins: dict[str, Any] = {}
+    if find_spec("expecttest") is None:
+        stand_ins["expecttest"] = ModuleType("expecttest")
+        stand_ins["expecttest"].TestCase = unittest.TestCase
+        stand_ins["expecttest"].assert_expected_inline = None
+    if "scipy" not in sys.modules:
+        stand_ins["scipy"] = None  # "not found"
+    sys.modules |= stand_ins
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from torch.testing._internal.common_methods_invocations import op_db
     finally:
-        if missing:
-            del sys.modules["expecttest"]
+        for name in stand_ins:
+            del sys.modules[name]
     return list(op_db)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -109,6 +110,19 @@ def test_so_is_an_array_of_another_dtype(name, parameter, data):
     both = rf"(\w+ and {parameter}|{parameter} and \w+)"
     with pytest.raises(TypeError, match=f"^{name}: {both} must have one dtype; got "):
         getattr(cl, name)(**arguments | {parameter: half})
+
+
+@pytest.mark.parametrize("name", test_hostile.ALL)
+@FEW
+@given(data=st.data(), most=st.sampled_from([1, 50, 500, 5000]))
+def test_so_is_what_would_not_fit_the_memory(name, data, most):
+    arguments = data.draw(test_hostile.good(name))
+    with mock.patch("convlib._checks.MEMORY", most):
+        try:
+            getattr(cl, name)(**arguments)
+        except ValueError as error:
+            told = rf"^{name}: .* would take \d+ bytes, and there are {most} bytes of memory\."
+            assert re.match(told, str(error))
 
 
 # ---- options: by position, and one for all axes ----
