@@ -35,7 +35,7 @@ from ._checks import (
     lowered,
     one_int,
 )
-from ._windows import add_unpadded, step
+from ._windows import add_unpadded, scatter, step
 from ._work import narrow
 from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
 from .methods import direct, fft, im2col, native, rows, taps, winograd
@@ -423,6 +423,10 @@ def _turned(window: Window, x_shape: Ints, y_shape: Ints) -> Window:
 def insert_zeros(x: Array, stride: Ints) -> Array:
     """A copy of `x` with ``stride - 1`` zeros between each two neighbours."""
     out = tuple((n - 1) * s + 1 for n, s in zip(x.shape[2:], stride, strict=True))
+    if is_transformed(x):
+        rank = len(out)
+        point = Window((1,) * rank, stride, (1,) * rank, ((0, 0),) * rank)
+        return scatter(x[(..., *(None,) * rank)], out, point)
     spread = new((*x.shape[:2], *out), x)
     spread[(..., *(step(s, o) for s, o in zip(stride, out, strict=True)))] = x
     return spread

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_transformed, new
+from ._arrays import Array, Ints, cast, new
 from ._checks import (
     IntOrInts,
     check_arrays,
@@ -25,7 +25,7 @@ from ._checks import (
     one_int,
     per_axis,
 )
-from ._windows import scatter, step
+from ._windows import step
 from .convolution import METHODS as CONV_METHODS
 from .convolution import (
     add_bias,
@@ -419,7 +419,7 @@ def conv_matrix(
     check_fits(where, window, size)
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
-    padded = math.prod(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    padded = math.prod([n + sum(pair) for n, pair in zip(size, window.padding, strict=True)])
     _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
     check_memory(where, weight, the_padded_basis=(channels * cells, channels * padded))
     matrix = _explicit(weight, window, (channels, *size), groups)
@@ -462,10 +462,6 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
     check_memory(where, x, the_output=(*x.shape[:2], *out))
-    if is_transformed(x):
-        rank = x.ndim - 2
-        point = Window((1,) * rank, steps, (1,) * rank, ((0, 0),) * rank)
-        return scatter(x[(..., *(None,) * rank)], out, point)
     return insert_zeros(x, steps)
 
 
