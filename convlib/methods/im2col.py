@@ -32,7 +32,10 @@ WIDE = 64
 """Columns that make a good matrix product by themselves; narrower images share a tile."""
 
 LONG = 2**10
-"""Terms to a sum of a matrix product, at most: where matrices are small, the BLAS has one chain."""
+"""Terms to a sum in a product of small matrices, at most: there the BLAS adds them one by one."""
+
+SMALL = 2**8
+"""Numbers in such a product; what is larger, the BLAS cuts into blocks itself."""
 
 
 def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
@@ -135,8 +138,9 @@ def backward_weight(
         count = some.stop - some.start
         columns = to_columns(cast(slab, rows.dtype), window, count, scratch)  # (g, r, B*L)
         laid = _grouped(grad[place], groups, rows.dtype)[some]  # (g, K/G, B*L)
-        for start in range(0, max(1, laid.shape[2]), LONG):
-            run = (..., slice(start, start + LONG))
+        long = LONG * max(1, laid.shape[1] * columns.shape[1] // SMALL)
+        for start in range(0, max(1, laid.shape[2]), long):
+            run = (..., slice(start, start + long))
             yield laid[run] @ columns[run].swapaxes(1, 2)
 
     def work(mine: Iterator[Part]) -> None:
