@@ -135,7 +135,7 @@ CASES = {
     ],
     "Transforms": [
         (
-            "slow = lambda a: cl.conv(a, torch.from_numpy(weight), method='direct')\n"
+            'slow = lambda a: cl.conv(a, torch.from_numpy(weight), method="direct")\n'
             "torch.func.linearize(slow, torch.from_numpy(x))",
             V,
         ),
