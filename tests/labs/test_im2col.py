@@ -23,9 +23,9 @@ def shown(page):
 
 def expected(size, channels, kernels, side, **options):
     x, weight = input_maps(size, channels), kernel_maps(kernels, channels, side)
-    y = cl.conv(x, weight, **options)
+    y = cl.conv(x[None], weight, **options)
     rows = weight.reshape(kernels, -1)
-    return rows, cl.im2col(x, (side, side), **options), y.reshape(kernels, -1)
+    return rows, cl.im2col(x[None], (side, side), **options)[0], y.reshape(kernels, -1)
 
 
 def lit(page, kind):
@@ -132,7 +132,7 @@ def test_by_keyboard_alone(lab_page):
 def test_what_does_not_fit_is_the_librarys_sentence(lab_page):
     page = lab_page(labs.Im2col(size=2, kernel_size=3))
     with pytest.raises(ValueError, match="no window fits") as refusal:
-        cl.conv(np.ones((1, 2, 2)), np.ones((1, 1, 3, 3)))
+        cl.conv(np.ones((1, 1, 2, 2)), np.ones((1, 1, 3, 3)))
     assert page.get_by_role("alert").inner_text() == str(refusal.value)
     assert not page.locator(".cl-question").is_visible()
     page.get_by_label("Padding p: more").click()

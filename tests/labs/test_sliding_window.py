@@ -96,7 +96,7 @@ def test_by_keyboard_alone(lab_page):
     page.keyboard.press("Tab")  # the button "more"; then padding
     page.get_by_label("Padding p: more").press("Enter")
     weight = preset("numbers", 2)
-    y = cl.conv(counting(4)[None], weight[None, None], stride=2, padding=1)[0]
+    y = cl.conv(counting(4)[None, None], weight[None, None], stride=2, padding=1)[0, 0]
     np.testing.assert_allclose(numbers(page, "output"), y)
     kernel = page.get_by_role("spinbutton", name="Kernel, row 0, column 0")
     kernel.focus()
@@ -104,7 +104,7 @@ def test_by_keyboard_alone(lab_page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
     weight += [[-1, 1], [0, 0]]
-    y = cl.conv(counting(4)[None], weight[None, None], stride=2, padding=1)[0]
+    y = cl.conv(counting(4)[None, None], weight[None, None], stride=2, padding=1)[0, 0]
     np.testing.assert_allclose(numbers(page, "output"), y)
     page.locator('.cl-output .cl-cell[tabindex="0"]').focus()
     page.keyboard.press("Home")

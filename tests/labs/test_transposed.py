@@ -24,7 +24,8 @@ def counting(side, first=0):
 
 
 def transposed(size, side, **options):
-    return cl.conv_transpose(counting(size, 1)[None], counting(side)[None, None], **options)[0]
+    x, weight = counting(size, 1)[None, None], counting(side)[None, None]
+    return cl.conv_transpose(x, weight, **options)[0, 0]
 
 
 def test_repr_names_what_is_not_default():
@@ -165,7 +166,7 @@ def test_by_keyboard_alone(lab_page):
     page.keyboard.press("ArrowUp")
     kernel = counting(3)
     kernel[0, 0] = 2
-    y = cl.conv_transpose(counting(3, 1)[None], kernel[None, None], padding=1)[0]
+    y = cl.conv_transpose(counting(3, 1)[None, None], kernel[None, None], padding=1)[0, 0]
     np.testing.assert_allclose(numbers(page, GATHERED), y)
     np.testing.assert_allclose(numbers(page, ".cl-kernel >> nth=1"), kernel[::-1, ::-1])
     page.locator(f'{GATHERED} >> .cl-cell[tabindex="0"]').focus()
