@@ -9,7 +9,18 @@ from types import ModuleType
 
 import numpy as np
 
-from ._arrays import Array, Ints, accumulator, cast, is_tensor, is_whole, moveaxis, namespace, new
+from ._arrays import (
+    Array,
+    Ints,
+    accumulator,
+    cast,
+    is_tensor,
+    is_transformed,
+    is_whole,
+    moveaxis,
+    namespace,
+    new,
+)
 from ._checks import (
     Host,
     IntOrInts,
@@ -267,7 +278,7 @@ def _scatter(grad: Array, rows: Rows, axis: int, n: int) -> Array:
     total = new(shape, grad)
     for cells, weights in rows:
         part = _column(weights, grad, axis) * grad
-        if is_tensor(grad):
+        if is_transformed(grad):
             total = total.index_add(axis, cells.to(grad.device), part)
         else:
             add_to_cells(total, cells.tolist(), part, axis)
