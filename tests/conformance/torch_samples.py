@@ -150,5 +150,6 @@ def _database() -> list[Any]:
         for name in stand_ins:
             del sys.modules[name]
         # That module forbids to set torch's flags, which other tests in this process do.
-        torch.backends.__allow_nonbracketed_mutation_flag = True
+        flags = torch.backends.flags_frozen.__globals__
+        flags["__allow_nonbracketed_mutation_flag"] = True
     return list(op_db)
