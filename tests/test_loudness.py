@@ -197,6 +197,16 @@ def test_what_is_not_finite_stays_in_its_place(value, where):
     assert np.isfinite(y[:, 1:]).any()
 
 
+def test_threads_do_not_mix_their_blocks_up(monkeypatch):
+    """What is noted of a block is one entry, whoever else notes something meanwhile."""
+    monkeypatch.setattr(_points, "parts", lambda *_, **__: 4)
+    x = changed(image(1, 4, 160, 160), np.s_[0, :, 7, 7], 1e6)
+    weight = kernels(4, 4, 3, 3)
+    for _ in range(10):
+        y = cl.conv(x, weight, padding=1, method="fft")
+        assert errors(y, x, weight, padding=1).max() <= 1
+
+
 def test_nothing_at_all_is_computed_too(by_columns):
     for x, weight in ((0 * image(), kernels()), (image(), 0 * kernels())):
         assert not cl.conv(x, weight, method="winograd").any()

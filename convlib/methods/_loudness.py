@@ -71,9 +71,7 @@ class Loudness:
         self.largest = most.max()
         self.terms = math.prod(weight.shape[1:])
         self.most = np.maximum(most, SILENT * self.largest)
-        self.blocks: list[Block] = []
-        self.loudest: list[Any] = []
-        self.usual: list[Array] = []
+        self.heard: list[tuple[Block, Any, Array]] = []  # one entry at once: threads share it
 
     def hear(self, block: Block, slab: Array, scratch: Scratch) -> None:
         """Note how loud the cells are that a block reads, (B, C, *cells), padded already."""
@@ -81,19 +79,19 @@ class Loudness:
         part = part.reshape(len(part), *self.most.shape, math.prod(part.shape[2:]))
         loud = self.most[:, None] @ part  # (B, G, 1, cells)
         some = part[..., :: max(1, part.shape[-1] // SAMPLE) | 1]
-        self.usual.append((self.mean[:, None] @ some).reshape(-1))
-        self.loudest.append(loud.max())
-        self.blocks.append(block)
+        usual = (self.mean[:, None] @ some).reshape(-1)
+        self.heard.append((block, loud.max(), usual))
 
     def too_loud(self, growth: float) -> list[Block]:
         """The blocks that do not keep the promise."""
-        usual, (least, top) = _median(np.concatenate(self.usual)), _range(self.most.dtype)
+        usual = _median(np.concatenate([some for _, _, some in self.heard]))
+        least, top = _range(self.most.dtype)
         small, large = least * max(1, self.largest), top * min(1, SILENT * self.largest)
         in_range = least <= self.largest <= top and small <= usual <= large
         error = rounding(self.most.shape[1]) * growth  # in eps * D
         most = PROMISE * self.terms / error * usual if in_range else -1
         # Not "greater": NaN is neither.
-        return [b for b, d in zip(self.blocks, self.loudest, strict=True) if not d <= most]
+        return [block for block, loudest, _ in self.heard if not loudest <= most]
 
 
 @cache

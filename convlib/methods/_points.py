@@ -8,7 +8,7 @@ matrix product a point; map the sums back. The two methods differ in their maps 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any, Protocol
@@ -102,7 +102,7 @@ def _by_columns(
 ) -> None:
     """Write the outputs of `box`, (images, *cells), as im2col computes them."""
     images, *cells = box
-    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, y.shape[2:], strict=True)]
+    inside = _inside(cells, y.shape[2:])
     slab = pad(x[images], window.reach(x.shape[2:], inside), window.mode)
     plain = replace(window, padding=((0, 0),) * len(cells), mode="zeros")
     y[(images, slice(None), *inside)] = im2col.forward(
@@ -135,6 +135,11 @@ def _cells(maps: Maps, block: Block) -> tuple[slice, ...]:
     return (images, *(slice(b.start * m, b.stop * m) for b, m in steps))
 
 
+def _inside(cells: Sequence[slice], out: Sequence[int]) -> list[slice]:
+    """Those of the cells that are outputs: tiles may stand over the edge."""
+    return [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
+
+
 def _read(maps: Maps, x: Array, window: Window, block: Block, out: Ints, scratch: Scratch) -> Array:
     """The cells that a block's tiles read, (B, C, *cells): zeros where they stand over the edge."""
     images, *cells = _cells(maps, block)
@@ -142,7 +147,7 @@ def _read(maps: Maps, x: Array, window: Window, block: Block, out: Ints, scratch
     if window.mode == "zeros":
         return pad(slab, window.reach(size, cells), scratch=scratch)
     # Copies of cells as far as the outputs need them, and zeros beyond.
-    inside = [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
+    inside = _inside(cells, out)
     slab = pad(slab, window.reach(size, inside), window.mode)
     beyond = tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True))
     return pad(slab, beyond, scratch=scratch)
