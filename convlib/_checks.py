@@ -1,7 +1,7 @@
-"""What is refused, and in which words: arrays, dtypes, devices, memory, options.
+"""What is refused, and in which words; and the door that every public function has.
 
-An error gives the rule with its arithmetic, then what came, then the repair. Each check takes the
-name of the public function that was called, `where`, for its message.
+An error gives the rule with its arithmetic, then what came, then the repair. A check raises it
+without the name of the function that was called, which it does not know: the door adds that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import wraps
 from numbers import Real
 from typing import Any, TypeVar
@@ -22,43 +21,58 @@ from ._arrays import Array, Ints, is_tensor, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# ---- the door ----
 
-def ieee(function: F) -> F:
-    """Decorates what calculates: NumPy warns of infinity and NaN, but here they are answers.
 
-    On tensors inside of ``torch.autocast`` it calculates in their own dtype.
+class BadValue(ValueError):
+    """What a check found: a ValueError, not yet told in the name of the function called."""
+
+
+class BadType(TypeError):
+    """What a check found: a TypeError, not yet told in the name of the function called."""
+
+
+def public(function: F) -> F:
+    """Decorates each public function: what its checks refuse is told in its name.
+
+    Infinity and NaN are answers here, so NumPy does not warn of them. On tensors inside of
+    ``torch.autocast`` it calculates in their own dtype.
     """
-
-    @wraps(function)
-    def quiet(*args: Any, **options: Any) -> Any:
-        tensor = _first_tensor(args, options)
-        if tensor is None:
-            with np.errstate(all="ignore"):
-                return function(*args, **options)
-        with _without_autocast(tensor):  # torch does not warn, nor compile NumPy's context
-            return function(*args, **options)
-
-    return quiet  # type: ignore[return-value]
+    return _door(function, lowers=False)
 
 
-def lowered(function: F) -> F:
-    """Decorates a layer: ``torch.autocast`` has it calculate in its dtype, as torch's own layers.
+def public_layer(function: F) -> F:
+    """As `public`, but ``torch.autocast`` has it calculate in its dtype, as torch's own layers.
 
     So floating-point tensors are cast to it, but for float64, before anything looks at them. Then
     all methods compute the same, and so does autograd.
     """
+    return _door(function, lowers=True)
+
+
+def _door(function: F, *, lowers: bool) -> F:
+    name = function.__name__
 
     @wraps(function)
-    def layer(*args: Any, **options: Any) -> Any:
-        tensor = _first_tensor(args, options)
-        if tensor is None or not _autocasts(tensor):
-            return function(*args, **options)
-        args = tuple(_lower(a, tensor.device) for a in args)
-        options = {name: _lower(a, tensor.device) for name, a in options.items()}
-        with _without_autocast(tensor):
-            return function(*args, **options)
+    def door(*args: Any, **options: Any) -> Any:
+        try:
+            tensor = _first_tensor(args, options)
+            if tensor is None:
+                with np.errstate(all="ignore"):
+                    return function(*args, **options)
+            if not _autocasts(tensor):  # torch does not warn, nor compile NumPy's context
+                return function(*args, **options)
+            if lowers:
+                args = tuple(_lower(a, tensor.device) for a in args)
+                options = {key: _lower(a, tensor.device) for key, a in options.items()}
+            with namespace(tensor).autocast(tensor.device.type, enabled=False):
+                return function(*args, **options)
+        except BadValue as bad:
+            raise ValueError(f"{name}: {bad}") from None
+        except BadType as bad:
+            raise TypeError(f"{name}: {bad}") from None
 
-    return layer  # type: ignore[return-value]
+    return door  # type: ignore[return-value]
 
 
 def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
@@ -75,12 +89,6 @@ def _autocasts(tensor: Array) -> bool:
     """True inside of ``torch.autocast`` for the device of `tensor`."""
     torch, device = namespace(tensor), tensor.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
-def _without_autocast(tensor: Array) -> Any:
-    if not _autocasts(tensor):
-        return nullcontext()
-    return namespace(tensor).autocast(tensor.device.type, enabled=False)
 
 
 def _lower(a: Any, device: Any) -> Any:
@@ -105,37 +113,37 @@ MEMORY = (
 """Bytes of memory in this machine: no array is made, or read, that is larger."""
 
 
-def check_arrays(where: str, **arrays: Array) -> None:
+def check_arrays(**arrays: Array) -> None:
     """Raise unless all are dense arrays of one library, dtype and device, and hold numbers.
 
     The first array sets the rule for the rest.
     """
     for name, a in arrays.items():
         if not (type(a) is np.ndarray and 0 < a.nbytes <= MEMORY):  # nearly always it is
-            _check_array(where, name, a)
+            _check_array(name, a)
     (first, x), *rest = arrays.items()
     for name, a in rest:
-        _check_pair(where, first, x, name, a)
+        _check_pair(first, x, name, a)
     if not _is_numeric(x):
-        raise TypeError(
-            f"{where}: {first} must hold numbers; got dtype {x.dtype}. Convert it, e.g. to float32."
+        raise BadType(
+            f"{first} must hold numbers; got dtype {x.dtype}. Convert it, e.g. to float32."
         )
 
 
-def _check_array(where: str, name: str, a: Array) -> None:
+def _check_array(name: str, a: Array) -> None:
     """Raise unless `a` is a dense array or tensor that fits the memory."""
     # Exact types on purpose: a masked array or a matrix would lose its meaning in silence.
     if not is_tensor(a) and type(a) not in (np.ndarray, np.memmap):
-        raise TypeError(
-            f"{where}: {name} must be a numpy.ndarray or a torch.Tensor; got "
+        raise BadType(
+            f"{name} must be a numpy.ndarray or a torch.Tensor; got "
             f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
         )
     if is_tensor(a):
-        _check_dense(where, name, a)
-    check_memory(where, a, **{name: a.shape})
+        _check_dense(name, a)
+    check_memory(a, **{name: a.shape})
 
 
-def _check_dense(where: str, name: str, a: Array) -> None:
+def _check_dense(name: str, a: Array) -> None:
     """Raise unless the tensor has a cell for every position, and a number in every cell."""
     for fault, what, repair in (
         (a.is_nested, "a nested tensor", "to_padded_tensor(0)"),
@@ -144,28 +152,26 @@ def _check_dense(where: str, name: str, a: Array) -> None:
         (a.layout != namespace(a).strided, f"layout {a.layout}", "to_dense()"),
     ):
         if fault:
-            raise TypeError(
-                f"{where}: {name} must be dense; got {what}. Convert it: {name}.{repair}."
-            )
+            raise BadType(f"{name} must be dense; got {what}. Convert it: {name}.{repair}.")
 
 
-def _check_pair(where: str, first: str, x: Array, name: str, a: Array) -> None:
+def _check_pair(first: str, x: Array, name: str, a: Array) -> None:
     """Raise unless `a` is of the library, the dtype and on the device of `x`."""
     if is_tensor(a) != is_tensor(x):
         from_numpy = name if is_tensor(x) else first
-        raise TypeError(
-            f"{where}: cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
+        raise BadType(
+            f"cannot mix {_type_name(x)} ({first}) and {_type_name(a)} ({name}); "
             f"convert one, e.g. torch.from_numpy({from_numpy})."
         )
     if a.dtype != x.dtype:
         convert = f"{name}.to({first}.dtype)" if is_tensor(x) else f"{name}.astype({first}.dtype)"
-        raise TypeError(
-            f"{where}: {first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
+        raise BadType(
+            f"{first} and {name} must have one dtype; got {x.dtype} and {a.dtype}. "
             f"Convert one, e.g. {convert}."
         )
     if a.device != x.device:
-        raise TypeError(
-            f"{where}: {first} and {name} must be on one device; got {x.device} and "
+        raise BadType(
+            f"{first} and {name} must be on one device; got {x.device} and "
             f"{a.device}. Move one, e.g. {name}.to({first}.device)."
         )
 
@@ -176,7 +182,7 @@ class Host:
     device, dtype = "cpu", np.dtype(float)
 
 
-def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
+def check_memory(like: Array, **shapes: Sequence[int]) -> None:
     """Raise, before anything is made, for an array that would not fit the memory where `like` is.
 
     An empty axis counts as one cell: how long a loop over windows takes hangs on the others.
@@ -189,13 +195,13 @@ def check_memory(where: str, like: Array, **shapes: Sequence[int]) -> None:
     for name, shape in shapes.items():
         size = math.prod([max(1, n) for n in shape]) * like.dtype.itemsize
         if size > most:
-            raise ValueError(
-                f"{where}: {name.replace('_', ' ')} of shape {tuple(shape)} would take {size} "
+            raise BadValue(
+                f"{name.replace('_', ' ')} of shape {tuple(shape)} would take {size} "
                 f"bytes, and there are {most} bytes of memory. Use smaller sizes."
             )
 
 
-def check_batched(where: str, x: Array, rank: int = 1, reason: str = "", more: str = "") -> None:
+def check_batched(x: Array, rank: int = 1, reason: str = "", more: str = "") -> None:
     """Raise unless `x` is a batch, (B, C, *spatial), with `rank` spatial axes at least.
 
     `reason` is what asks for so many, and `more` another way to mend it.
@@ -204,40 +210,38 @@ def check_batched(where: str, x: Array, rank: int = 1, reason: str = "", more: s
     if missing > 0:
         axes = f"2 + {rank} = {rank + 2} axes for {reason}" if reason else "3 axes at least"
         what = "the batch axis" if missing == 1 else f"{missing} axes in front"
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial), batched, with {axes}; got "
+        raise BadValue(
+            f"x must be (B, C, *spatial), batched, with {axes}; got "
             f"x.shape={tuple(x.shape)}. Add {what}: x[{', '.join(['None'] * missing)}].{more}"
         )
 
 
-def check_spatial(where: str, x: Array, **options: object) -> None:
+def check_spatial(x: Array, **options: object) -> None:
     """Raise unless `x` is a batch, also where an option tells: it has a value too many for `x`."""
     axes = x.ndim - 2
     for name, value in options.items():
         given = len(value) if isinstance(value, (tuple, list)) else 0
         if given and (given == axes + 1 or given > axes < 1):
             more = f" Or give {name} {axes} value{'s' * (axes > 1)}." if axes > 0 else ""
-            check_batched(where, x, given, f"{name}={value!r}", more)
-    check_batched(where, x)
+            check_batched(x, given, f"{name}={value!r}", more)
+    check_batched(x)
 
 
-def check_size(where: str, x: Array) -> Ints:
+def check_size(x: Array) -> Ints:
     """The spatial size of `x`; raise where it is empty along an axis."""
     size = tuple(x.shape[2:])
     if min(size) < 1:
-        raise ValueError(
-            f"{where}: every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}."
-        )
+        raise BadValue(f"every spatial size of x must be at least 1; got x.shape={tuple(x.shape)}.")
     return size
 
 
-def check_grad(where: str, grad_output: Array, shape: Ints) -> None:
+def check_grad(grad_output: Array, shape: Ints) -> None:
     """Raise unless `grad_output` has the shape of the output, its batch axis too."""
     got = tuple(grad_output.shape)
     if got != shape:
         batch = " Add the batch axis: grad_output[None]." if (1, *got) == shape else ""
-        raise ValueError(
-            f"{where}: grad_output must have the shape of the output, {shape}; "
+        raise BadValue(
+            f"grad_output must have the shape of the output, {shape}; "
             f"got grad_output.shape={got}.{batch}"
         )
 
@@ -254,11 +258,11 @@ def _is_numeric(x: Array) -> bool:
     return x.dtype.kind in "iufc"
 
 
-def check_real(where: str, x: Array) -> None:
+def check_real(x: Array) -> None:
     """Raise for complex numbers: whose gradient it is would be a matter of convention."""
     if x.is_complex() if is_tensor(x) else x.dtype.kind == "c":
-        raise TypeError(
-            f"{where}: gradients here are those of real numbers; got dtype {x.dtype}. "
+        raise BadType(
+            f"gradients here are those of real numbers; got dtype {x.dtype}. "
             f"Take the real and the imaginary part apart."
         )
 
@@ -268,38 +272,35 @@ def check_real(where: str, x: Array) -> None:
 IntOrInts = int | Sequence[int]
 
 
-def check_choice(where: str, name: str, value: object, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise unless `value` is one of the words that the option `name` takes."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{where}: {name} must be one of {(*choices,)}; got {name}={value!r}.")
+        raise BadValue(f"{name} must be one of {(*choices,)}; got {name}={value!r}.")
 
 
-def check_flags(where: str, **flags: object) -> None:
+def check_flags(**flags: object) -> None:
     """Raise unless each of the options is True or False."""
     for name, value in flags.items():
         if not isinstance(value, bool):
-            raise TypeError(
-                f"{where}: {name} must be True or False; got {name}={value!r}. "
-                f"Convert it: bool({name})."
+            raise BadType(
+                f"{name} must be True or False; got {name}={value!r}. Convert it: bool({name})."
             )
 
 
-def as_number(where: str, name: str, value: object) -> float:
+def as_number(name: str, value: object) -> float:
     """The option `name` as a float; True and False are no numbers here."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{where}: {name} must be a number; got {name}={value!r}.")
+        raise BadType(f"{name} must be a number; got {name}={value!r}.")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(
-            f"{where}: {name} must be at most {sys.float_info.max}, the largest float; "
+        raise BadValue(
+            f"{name} must be at most {sys.float_info.max}, the largest float; "
             f"got {type(value).__name__} beyond it."
         ) from None
 
 
-def per_axis(
-    where: str, name: str, value: IntOrInts, rank: int, least: int, *, alike: bool = False
-) -> Ints:
+def per_axis(name: str, value: IntOrInts, rank: int, least: int, *, alike: bool = False) -> Ints:
     """One int per axis: an int is repeated, a tuple or list must have `rank` ints.
 
     With `alike` it may also have one, which is repeated: for the options of a window, as in torch.
@@ -311,37 +312,37 @@ def per_axis(
         type(v) is int and least <= v <= sys.maxsize for v in values
     ):
         return tuple(values)  # as nearly always: no message is needed
-    rule = f"{where}: {name} must be an int"
+    rule = f"{name} must be an int"
     if rank > 1:
         rule += f" or {rank} ints, one per axis"
     if rank < 1 or len(values) != rank:
-        raise ValueError(f"{rule}; got {len(values)}: {name}={value!r}.")
+        raise BadValue(f"{rule}; got {len(values)}: {name}={value!r}.")
     ints = tuple(as_int(f"{rule}; got {name}={value!r}.", v) for v in values)
     if any(v < least for v in ints):
-        raise ValueError(f"{where}: {name} must be at least {least}; got {name}={value!r}.")
-    check_index(where, name, ints)
+        raise BadValue(f"{name} must be at least {least}; got {name}={value!r}.")
+    check_index(name, ints)
     return ints
 
 
-def one_int(where: str, name: str, value: int, least: int) -> int:
+def one_int(name: str, value: int, least: int) -> int:
     """An option that is one int, whatever the axes: in a tuple it is refused, as in torch."""
     if isinstance(value, (tuple, list)):
-        raise TypeError(f"{where}: {name} must be an int; got {name}={value!r}.")
-    return per_axis(where, name, value, 1, least)[0]
+        raise BadType(f"{name} must be an int; got {name}={value!r}.")
+    return per_axis(name, value, 1, least)[0]
 
 
-def check_index(where: str, name: str, ints: Ints) -> None:
+def check_index(name: str, ints: Ints) -> None:
     """Raise for what no array can be indexed with."""
     most = sys.maxsize
     if any(v > most for v in ints):
-        raise ValueError(f"{where}: {name} must be at most {most}; got {name}={max(ints)}.")
+        raise BadValue(f"{name} must be at most {most}; got {name}={max(ints)}.")
 
 
 def as_int(message: str, value: object) -> int:
     # True and False are ints to Python, and in tensors; as a stride they are a slip of the pen.
     if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
-        raise TypeError(message)
+        raise BadType(message)
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except (TypeError, RuntimeError):  # RuntimeError: of a tensor without values
-        raise TypeError(message) from None
+        raise BadType(message) from None

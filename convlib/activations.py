@@ -33,7 +33,14 @@ from ._arrays import (
     pointwise_function,
     row_sums,
 )
-from ._checks import as_number, check_arrays, check_choice, ieee
+from ._checks import (
+    BadType,
+    BadValue,
+    as_number,
+    check_arrays,
+    check_choice,
+    public,
+)
 
 BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit
@@ -306,6 +313,7 @@ GELU: dict[str, Gate] = {
     "none": (_normal, _normal_slope),
     "tanh": (_almost_normal, _almost_normal_slope),
 }
+OF_INTEGERS = (_relu_slope, _relu6_slope)  # they take integers too
 AT_ONCE = (_relu, _relu6, _tanh)  # one step: nothing to keep in the cache for the next
 
 # ---- from formulas to functions ----
@@ -323,16 +331,16 @@ def _known_slope(value: Formula, slope: Formula, z: Array, **options: Any) -> Ar
     return pointwise_function().apply(z, value, slope)
 
 
-def _forward(where: str, x: Array, value: Formula, slope: Formula, **options: Any) -> Array:
-    _check(where, x)
+def _forward(x: Array, value: Formula, slope: Formula, **options: Any) -> Array:
+    _check(x, integers=slope in OF_INTEGERS)
     if is_tensor(x):
         y = _known_slope(value, slope, cast(x, accumulator(x)), **options)
         return cast(y, x.dtype)
     return _in_blocks(partial(value, np, **options), x, at_once=value in AT_ONCE)
 
 
-def _backward(where: str, grad: Array, x: Array, slope: Formula, **options: Any) -> Array:
-    _check(where, x, grad)
+def _backward(grad: Array, x: Array, slope: Formula, **options: Any) -> Array:
+    _check(x, grad, integers=slope in OF_INTEGERS)
 
     def chain(grad: Array, z: Array, out: Array = None) -> Array:
         xp = namespace(z)
@@ -388,40 +396,39 @@ def _like(x: Array, y: Array) -> Array:
     return cast(y, x.dtype) if is_tensor(x) else np.asarray(y, x.dtype)
 
 
-def _check(where: str, x: Array, *grads: Array) -> None:
+def _check(x: Array, *grads: Array, integers: bool = False) -> None:
     """Check `x` and, for a backward, the output's gradient."""
-    check_arrays(where, x=x)
+    check_arrays(x=x)
     for grad in grads:
-        check_arrays(where, x=x, grad_output=grad)
+        check_arrays(x=x, grad_output=grad)
     if is_tensor(x):
         kind = "f" if x.is_floating_point() else "c" if x.is_complex() else "i"
     else:
         kind = x.dtype.kind
-    integers = where.removesuffix("_backward") in TAKE_INTEGERS
     if kind == "c" or (kind != "f" and not integers):
         numbers = "real numbers" if integers else "floating-point numbers"
         convert = "x.float()" if is_tensor(x) else "x.astype(float)"
-        raise TypeError(
-            f"{where}: x must hold {numbers}; got dtype {x.dtype}. "
+        raise BadType(
+            f"x must hold {numbers}; got dtype {x.dtype}. "
             f"Convert it, e.g. {'x.real' if kind == 'c' else convert}."
         )
     for grad in grads:
         if grad.shape != x.shape:
-            raise ValueError(
-                f"{where}: grad_output must have the shape of x, {tuple(x.shape)}; "
+            raise BadValue(
+                f"grad_output must have the shape of x, {tuple(x.shape)}; "
                 f"got grad_output.shape={tuple(grad.shape)}."
             )
 
 
-def _number(where: str, name: str, value: float, *, divides: bool = False) -> float:
-    number = as_number(where, name, value)
+def _number(name: str, value: float, *, divides: bool = False) -> float:
+    number = as_number(name, value)
     if divides and number == 0:
-        raise ValueError(f"{where}: {name} must not be 0, as it divides; got {name}={value!r}.")
+        raise BadValue(f"{name} must not be 0, as it divides; got {name}={value!r}.")
     return number
 
 
-def _gelu_gate(where: str, approximate: str) -> Gate:
-    check_choice(where, "approximate", approximate, (*GELU,))
+def _gelu_gate(approximate: str) -> Gate:
+    check_choice("approximate", approximate, (*GELU,))
     return GELU[approximate]
 
 
@@ -501,6 +508,7 @@ def _documented_backward(function: F) -> F:
 # ---- the functions: piecewise linear ----
 
 
+@public
 @_documented
 def relu(x: Array) -> Array:
     r"""Rectified linear unit: what is negative becomes 0.
@@ -517,9 +525,10 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-2., 0., 3.]))
     array([0., 0., 3.])
     """
-    return _forward("relu", x, _relu, _relu_slope)
+    return _forward(x, _relu, _relu_slope)
 
 
+@public
 @_documented_backward
 def relu_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `relu`: `grad_output` where ``x > 0``, else 0.
@@ -529,9 +538,10 @@ def relu_backward(grad_output: Array, x: Array) -> Array:
     >>> relu_backward(np.ones(3), np.array([-2., 0., 3.]))
     array([0., 0., 1.])
     """
-    return _backward("relu_backward", grad_output, x, _relu_slope)
+    return _backward(grad_output, x, _relu_slope)
 
 
+@public
 @_documented
 def relu6(x: Array) -> Array:
     r"""ReLU with a ceiling of 6.
@@ -548,9 +558,10 @@ def relu6(x: Array) -> Array:
     >>> relu6(np.array([-2., 3., 8.]))
     array([0., 3., 6.])
     """
-    return _forward("relu6", x, _relu6, _relu6_slope)
+    return _forward(x, _relu6, _relu6_slope)
 
 
+@public
 @_documented_backward
 def relu6_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `relu6`: `grad_output` where ``0 < x < 6``, else 0.
@@ -560,9 +571,10 @@ def relu6_backward(grad_output: Array, x: Array) -> Array:
     >>> relu6_backward(np.ones(4), np.array([0., 3., 6., 8.]))
     array([0., 1., 0., 0.])
     """
-    return _backward("relu6_backward", grad_output, x, _relu6_slope)
+    return _backward(grad_output, x, _relu6_slope)
 
 
+@public
 @_documented
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     r"""ReLU with a small slope on the left.
@@ -583,10 +595,11 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-2., 0., 3.]), 0.25)
     array([-0.5,  0. ,  3. ])
     """
-    slope = _number("leaky_relu", "negative_slope", negative_slope)
-    return _forward("leaky_relu", x, _leaky_relu, _leaky_relu_slope, negative_slope=slope)
+    slope = _number("negative_slope", negative_slope)
+    return _forward(x, _leaky_relu, _leaky_relu_slope, negative_slope=slope)
 
 
+@public
 @_documented_backward
 def leaky_relu_backward(grad_output: Array, x: Array, negative_slope: float = 0.01) -> Array:
     """Gradient of `leaky_relu`: `grad_output`, times `negative_slope` where not ``x > 0``.
@@ -596,12 +609,11 @@ def leaky_relu_backward(grad_output: Array, x: Array, negative_slope: float = 0.
     >>> leaky_relu_backward(np.ones(3), np.array([-2., 0., 3.]), 0.25)
     array([0.25, 0.25, 1.  ])
     """
-    where = "leaky_relu_backward"
-    slope = _number(where, "negative_slope", negative_slope)
-    return _backward(where, grad_output, x, _leaky_relu_slope, negative_slope=slope)
+    slope = _number("negative_slope", negative_slope)
+    return _backward(grad_output, x, _leaky_relu_slope, negative_slope=slope)
 
 
-@ieee
+@public
 def prelu(x: Array, weight: Array) -> Array:
     r"""Parametric ReLU: a leaky ReLU that learns its slope on the left.
 
@@ -639,7 +651,7 @@ def prelu(x: Array, weight: Array) -> Array:
     array([[-0.5, -1. ],
            [ 3. ,  4. ]])
     """
-    dtype, slopes = _prelu_slopes("prelu", x, weight)
+    dtype, slopes = _prelu_slopes(x, weight)
     z, xp = cast(x, dtype), namespace(x)
     if is_recording(x, weight) and not is_transformed(x):
         return cast(xp.prelu(z, slopes.reshape(-1)), x.dtype)  # whose second derivative is 0
@@ -647,7 +659,7 @@ def prelu(x: Array, weight: Array) -> Array:
     return _like(x, xp.where(z > 0, z, slopes * xp.where(z > 0, 0, z)))
 
 
-@ieee
+@public
 def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, Array]:
     r"""Gradients of `prelu` in its input and in its slopes.
 
@@ -681,8 +693,7 @@ def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, 
     >>> grad_x, grad_weight                                             # -2 - 1
     (array([0.25, 0.25, 1.  ]), array([-3.]))
     """
-    where = "prelu_backward"
-    dtype, slopes = _prelu_slopes(where, x, weight, grad_output)
+    dtype, slopes = _prelu_slopes(x, weight, grad_output)
     xp, z, grad = namespace(x), cast(x, dtype), cast(grad_output, dtype)
     grad_x = xp.where(z > 0, grad, slopes * grad)
     grad_weight = xp.where(z > 0, 0, z * grad)
@@ -690,23 +701,24 @@ def prelu_backward(grad_output: Array, x: Array, weight: Array) -> tuple[Array, 
     return _like(x, grad_x), _like(x, sums.reshape(weight.shape))
 
 
-def _prelu_slopes(where: str, x: Array, weight: Array, *grads: Array) -> tuple[Any, Array]:
+def _prelu_slopes(x: Array, weight: Array, *grads: Array) -> tuple[Any, Array]:
     """The dtype to compute in, and `weight` laid along axis 1 of `x`; 0-d if it is one value."""
-    check_arrays(where, x=x, weight=weight)
-    _check(where, x, *grads)
+    check_arrays(x=x, weight=weight)
+    _check(x, *grads)
     given, channels, dtype = tuple(weight.shape), tuple(x.shape[1:2]), accumulator(x)
     if given in ((), (1,)):
         return dtype, cast(weight, dtype).reshape(())
     if given != channels:
         each = f"shape {channels}" if channels else "which x has not"
         repair = " Add the batch axis: x[None]." if given == tuple(x.shape[:1]) else ""
-        raise ValueError(
-            f"{where}: weight must have one value, shape () or (1,), or one for each channel of "
+        raise BadValue(
+            f"weight must have one value, shape () or (1,), or one for each channel of "
             f"axis 1, {each}; got weight.shape={given}, x.shape={tuple(x.shape)}.{repair}"
         )
     return dtype, cast(weight, dtype).reshape(*channels, *(1,) * (x.ndim - 2))
 
 
+@public
 @_documented
 def hardsigmoid(x: Array) -> Array:
     r"""The sigmoid in three straight pieces.
@@ -723,9 +735,10 @@ def hardsigmoid(x: Array) -> Array:
     >>> hardsigmoid(np.array([-4., 0., 1.5, 4.]))
     array([0.  , 0.5 , 0.75, 1.  ])
     """
-    return _forward("hardsigmoid", x, _hardsigmoid, _hardsigmoid_slope)
+    return _forward(x, _hardsigmoid, _hardsigmoid_slope)
 
 
+@public
 @_documented_backward
 def hardsigmoid_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `hardsigmoid`: a sixth of `grad_output` where ``-3 < x < 3``, else 0.
@@ -735,9 +748,10 @@ def hardsigmoid_backward(grad_output: Array, x: Array) -> Array:
     >>> hardsigmoid_backward(np.full(3, 6.), np.array([-3., 0., 3.]))
     array([0., 1., 0.])
     """
-    return _backward("hardsigmoid_backward", grad_output, x, _hardsigmoid_slope)
+    return _backward(grad_output, x, _hardsigmoid_slope)
 
 
+@public
 @_documented
 def hardswish(x: Array) -> Array:
     r"""SiLU with the hard sigmoid for its gate.
@@ -754,9 +768,10 @@ def hardswish(x: Array) -> Array:
     >>> hardswish(np.array([-1.5, 0., 1., 4.])).round(4)
     array([-0.375 ,  0.    ,  0.6667,  4.    ])
     """
-    return _forward("hardswish", x, _hardswish, _hardswish_slope)
+    return _forward(x, _hardswish, _hardswish_slope)
 
 
+@public
 @_documented_backward
 def hardswish_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `hardswish`: `grad_output` times 0, ``x/3 + 1/2`` or 1.
@@ -767,12 +782,13 @@ def hardswish_backward(grad_output: Array, x: Array) -> Array:
     >>> hardswish_backward(np.ones(4), np.array([-3., -1.5, 1.5, 3.]))
     array([0., 0., 1., 1.])
     """
-    return _backward("hardswish_backward", grad_output, x, _hardswish_slope)
+    return _backward(grad_output, x, _hardswish_slope)
 
 
 # ---- saturating on both sides ----
 
 
+@public
 @_documented
 def sigmoid(x: Array) -> Array:
     r"""Squash the real line into (0, 1).
@@ -790,9 +806,10 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0., 1e4]))
     array([0. , 0.5, 1. ])
     """
-    return _forward("sigmoid", x, _sigmoid, _sigmoid_slope)
+    return _forward(x, _sigmoid, _sigmoid_slope)
 
 
+@public
 @_documented_backward
 def sigmoid_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `sigmoid`: `grad_output` times ``s * (1 - s)``, where ``s = sigmoid(x)``.
@@ -803,9 +820,10 @@ def sigmoid_backward(grad_output: Array, x: Array) -> Array:
     >>> sigmoid_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
     array([0.  , 0.25, 0.  ])
     """
-    return _backward("sigmoid_backward", grad_output, x, _sigmoid_slope)
+    return _backward(grad_output, x, _sigmoid_slope)
 
 
+@public
 @_documented
 def tanh(x: Array) -> Array:
     r"""Squash the real line into (-1, 1), around 0.
@@ -822,9 +840,10 @@ def tanh(x: Array) -> Array:
     >>> tanh(np.array([-1e4, 0., 1e4]))
     array([-1.,  0.,  1.])
     """
-    return _forward("tanh", x, _tanh, _tanh_slope)
+    return _forward(x, _tanh, _tanh_slope)
 
 
+@public
 @_documented_backward
 def tanh_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `tanh`: `grad_output` times ``1 - tanh(x)**2``.
@@ -834,12 +853,13 @@ def tanh_backward(grad_output: Array, x: Array) -> Array:
     >>> tanh_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
     array([0., 1., 0.])
     """
-    return _backward("tanh_backward", grad_output, x, _tanh_slope)
+    return _backward(grad_output, x, _tanh_slope)
 
 
 # ---- smooth relatives of ReLU ----
 
 
+@public
 @_documented
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     r"""A ReLU with its corner rounded off.
@@ -863,11 +883,12 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     >>> softplus(np.array([-1e4, 0., 30.])).round(4)
     array([ 0.    ,  0.6931, 30.    ])
     """
-    beta = _number("softplus", "beta", beta, divides=True)
-    threshold = _number("softplus", "threshold", threshold)
-    return _forward("softplus", x, _softplus, _softplus_slope, beta=beta, threshold=threshold)
+    beta = _number("beta", beta, divides=True)
+    threshold = _number("threshold", threshold)
+    return _forward(x, _softplus, _softplus_slope, beta=beta, threshold=threshold)
 
 
+@public
 @_documented_backward
 def softplus_backward(
     grad_output: Array, x: Array, beta: float = 1.0, threshold: float = 20.0
@@ -879,12 +900,12 @@ def softplus_backward(
     >>> softplus_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
     array([0. , 0.5, 1. ])
     """
-    where = "softplus_backward"
-    beta = _number(where, "beta", beta, divides=True)
-    threshold = _number(where, "threshold", threshold)
-    return _backward(where, grad_output, x, _softplus_slope, beta=beta, threshold=threshold)
+    beta = _number("beta", beta, divides=True)
+    threshold = _number("threshold", threshold)
+    return _backward(grad_output, x, _softplus_slope, beta=beta, threshold=threshold)
 
 
+@public
 @_documented
 def logsigmoid(x: Array) -> Array:
     r"""The logarithm of the sigmoid, without computing the sigmoid.
@@ -901,9 +922,10 @@ def logsigmoid(x: Array) -> Array:
     >>> logsigmoid(np.array([-1e4, 0.])).round(4)
     array([-1.000e+04, -6.931e-01])
     """
-    return _forward("logsigmoid", x, _logsigmoid, _logsigmoid_slope)
+    return _forward(x, _logsigmoid, _logsigmoid_slope)
 
 
+@public
 @_documented_backward
 def logsigmoid_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `logsigmoid`: `grad_output` times ``sigmoid(-x)``.
@@ -913,9 +935,10 @@ def logsigmoid_backward(grad_output: Array, x: Array) -> Array:
     >>> logsigmoid_backward(np.ones(3), np.array([-1e4, 0., 1e4]))
     array([1. , 0.5, 0. ])
     """
-    return _backward("logsigmoid_backward", grad_output, x, _logsigmoid_slope)
+    return _backward(grad_output, x, _logsigmoid_slope)
 
 
+@public
 @_documented
 def elu(x: Array, alpha: float = 1.0) -> Array:
     r"""Exponential linear unit: linear on the right, saturating at :math:`-\alpha` on the left.
@@ -937,9 +960,10 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     >>> elu(np.array([-1e4, -1., 3.])).round(4)
     array([-1.    , -0.6321,  3.    ])
     """
-    return _forward("elu", x, _elu, _elu_slope, alpha=_number("elu", "alpha", alpha))
+    return _forward(x, _elu, _elu_slope, alpha=_number("alpha", alpha))
 
 
+@public
 @_documented_backward
 def elu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     """Gradient of `elu`: `grad_output`, times ``alpha * exp(x)`` where ``x <= 0``.
@@ -949,10 +973,11 @@ def elu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     >>> elu_backward(np.ones(3), np.array([-1., 0., 3.])).round(4)
     array([0.3679, 1.    , 1.    ])
     """
-    alpha = _number("elu_backward", "alpha", alpha)
-    return _backward("elu_backward", grad_output, x, _elu_slope, alpha=alpha)
+    alpha = _number("alpha", alpha)
+    return _backward(grad_output, x, _elu_slope, alpha=alpha)
 
 
+@public
 @_documented
 def selu(x: Array) -> Array:
     r"""Scaled exponential linear unit: `elu` with two constants that keep mean 0 and variance 1.
@@ -969,9 +994,10 @@ def selu(x: Array) -> Array:
     >>> selu(np.array([-1e4, 0., 1.])).round(4)
     array([-1.7581,  0.    ,  1.0507])
     """
-    return _forward("selu", x, _selu, _selu_slope)
+    return _forward(x, _selu, _selu_slope)
 
 
+@public
 @_documented_backward
 def selu_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `selu`: `grad_output` times ``s``, and times ``alpha * exp(x)`` where ``x <= 0``.
@@ -981,9 +1007,10 @@ def selu_backward(grad_output: Array, x: Array) -> Array:
     >>> selu_backward(np.ones(3), np.array([-1e4, 0., 1.])).round(4)
     array([0.    , 1.7581, 1.0507])
     """
-    return _backward("selu_backward", grad_output, x, _selu_slope)
+    return _backward(grad_output, x, _selu_slope)
 
 
+@public
 @_documented
 def celu(x: Array, alpha: float = 1.0) -> Array:
     r"""Continuously differentiable ELU: no jump of the slope at 0, whatever `alpha`.
@@ -1005,10 +1032,11 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
     >>> celu(np.array([-1e4, -1., 3.]), 2.0).round(4)
     array([-2.    , -0.7869,  3.    ])
     """
-    alpha = _number("celu", "alpha", alpha, divides=True)
-    return _forward("celu", x, _elu, _elu_slope, alpha=alpha, width=alpha)
+    alpha = _number("alpha", alpha, divides=True)
+    return _forward(x, _elu, _elu_slope, alpha=alpha, width=alpha)
 
 
+@public
 @_documented_backward
 def celu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     """Gradient of `celu`: `grad_output`, times ``exp(x / alpha)`` where ``x <= 0``.
@@ -1018,13 +1046,14 @@ def celu_backward(grad_output: Array, x: Array, alpha: float = 1.0) -> Array:
     >>> celu_backward(np.ones(3), np.array([-1., 0., 3.]), 2.0).round(4)
     array([0.6065, 1.    , 1.    ])
     """
-    alpha = _number("celu_backward", "alpha", alpha, divides=True)
-    return _backward("celu_backward", grad_output, x, _elu_slope, alpha=alpha, width=alpha)
+    alpha = _number("alpha", alpha, divides=True)
+    return _backward(grad_output, x, _elu_slope, alpha=alpha, width=alpha)
 
 
 # ---- gates ----
 
 
+@public
 @_documented
 def silu(x: Array) -> Array:
     r"""Sigmoid linear unit, also called swish: the input times its own sigmoid.
@@ -1042,9 +1071,10 @@ def silu(x: Array) -> Array:
     >>> silu(np.array([-np.inf, -1.27846, 0., 3.])).round(5)
     array([-0.     , -0.27846,  0.     ,  2.85772])
     """
-    return _forward("silu", x, _silu, _silu_slope)
+    return _forward(x, _silu, _silu_slope)
 
 
+@public
 @_documented_backward
 def silu_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `silu`: `grad_output` times ``s + x*s*(1 - s)``, where ``s = sigmoid(x)``.
@@ -1055,9 +1085,10 @@ def silu_backward(grad_output: Array, x: Array) -> Array:
     >>> silu_backward(np.ones(4), np.array([-1.27846, 0., 2.39936, np.inf])).round(5)
     array([0.     , 0.5    , 1.09984, 1.     ])
     """
-    return _backward("silu_backward", grad_output, x, _silu_slope)
+    return _backward(grad_output, x, _silu_slope)
 
 
+@public
 @_documented
 def gelu(x: Array, approximate: str = "none") -> Array:
     r"""Gaussian error linear unit: the input times the normal distribution function.
@@ -1083,9 +1114,10 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     >>> gelu(np.array([-1., 0., 1.]), "tanh").round(5)
     array([-0.15881,  0.     ,  0.84119])
     """
-    return _forward("gelu", x, _gated, _gated_slope, gate=_gelu_gate("gelu", approximate))
+    return _forward(x, _gated, _gated_slope, gate=_gelu_gate(approximate))
 
 
+@public
 @_documented_backward
 def gelu_backward(grad_output: Array, x: Array, approximate: str = "none") -> Array:
     """Gradient of `gelu`: `grad_output` times ``Phi(x) + x*phi(x)``, where ``phi = Phi'``.
@@ -1096,10 +1128,11 @@ def gelu_backward(grad_output: Array, x: Array, approximate: str = "none") -> Ar
     >>> gelu_backward(np.ones(4), np.array([-1., 0., 1., np.inf])).round(5)
     array([-0.08332,  0.5    ,  1.08332,  1.     ])
     """
-    gate = _gelu_gate("gelu_backward", approximate)
-    return _backward("gelu_backward", grad_output, x, _gated_slope, gate=gate)
+    gate = _gelu_gate(approximate)
+    return _backward(grad_output, x, _gated_slope, gate=gate)
 
 
+@public
 @_documented
 def mish(x: Array) -> Array:
     r"""The input times the tanh of its softplus.
@@ -1116,9 +1149,10 @@ def mish(x: Array) -> Array:
     >>> mish(np.array([-np.inf, -1.19243, 0., 3.])).round(5)
     array([-0.     , -0.30884,  0.     ,  2.98654])
     """
-    return _forward("mish", x, _gated, _gated_slope, gate=MISH)
+    return _forward(x, _gated, _gated_slope, gate=MISH)
 
 
+@public
 @_documented_backward
 def mish_backward(grad_output: Array, x: Array) -> Array:
     """Gradient of `mish`: `grad_output` times ``t + x*(1 - t**2)*sigmoid(x)``.
@@ -1128,4 +1162,4 @@ def mish_backward(grad_output: Array, x: Array) -> Array:
     >>> mish_backward(np.ones(3), np.array([-np.inf, 0., np.inf])).round(5)
     array([0. , 0.6, 1. ])
     """
-    return _backward("mish_backward", grad_output, x, _gated_slope, gate=MISH)
+    return _backward(grad_output, x, _gated_slope, gate=MISH)

@@ -23,7 +23,15 @@ from ._arrays import (
     new,
     row_sums,
 )
-from ._checks import Host, IntOrInts, check_flags, check_memory, ieee, per_axis
+from ._checks import (
+    BadValue,
+    Host,
+    IntOrInts,
+    check_flags,
+    check_memory,
+    per_axis,
+    public,
+)
 from .geometry import Padding, make_window
 from .pooling import (
     FLOATS,
@@ -45,6 +53,7 @@ Spans = list[list[tuple[int, int]]]  # (start, stop) of every output cell, for e
 Sizes = int | Sequence[int | None]
 
 
+@public
 def global_avg_pool(x: Array) -> Array:
     r"""Average each channel over all its cells.
 
@@ -77,10 +86,10 @@ def global_avg_pool(x: Array) -> Array:
     array([[[3.],
             [1.]]])
     """
-    where = "global_avg_pool"
-    return _average(x, _check(where, x, 1, FLOATS))
+    return _average(x, _check(x, 1, FLOATS))
 
 
+@public
 def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
     r"""Gradient of `global_avg_pool` in its input: every cell gets an equal share.
 
@@ -111,9 +120,10 @@ def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
     >>> global_avg_pool_backward(np.array([[[6.]]]), np.zeros((1, 1, 3)))
     array([[[2., 2., 2.]]])
     """
-    return _average_backward("global_avg_pool_backward", grad_output, x, 1)
+    return _average_backward(grad_output, x, 1)
 
 
+@public
 def global_max_pool(x: Array) -> Array:
     r"""Keep the largest cell of each channel.
 
@@ -144,9 +154,10 @@ def global_max_pool(x: Array) -> Array:
     array([[[6],
             [3]]])
     """
-    return _maximum(x, _check("global_max_pool", x, 1, None))
+    return _maximum(x, _check(x, 1, None))
 
 
+@public
 def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
     r"""Gradient of `global_max_pool` in its input: the first maximum receives all.
 
@@ -177,9 +188,10 @@ def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
     >>> global_max_pool_backward(np.array([[[5.]]]), np.array([[[0., 2., 2.]]]))
     array([[[0., 5., 0.]]])
     """
-    return _maximum_backward("global_max_pool_backward", grad_output, x, 1)
+    return _maximum_backward(grad_output, x, 1)
 
 
+@public
 def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
     r"""Average over as many regions as asked for, whatever the input's size.
 
@@ -215,9 +227,10 @@ def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
     >>> adaptive_avg_pool(np.array([[[0., 2., 4., 6., 8.]]]), 2)        # cells 0 to 2, 2 to 4
     array([[[2., 6.]]])
     """
-    return _average(x, _check("adaptive_avg_pool", x, output_size, FLOATS))
+    return _average(x, _check(x, output_size, FLOATS))
 
 
+@public
 def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
     r"""Gradient of `adaptive_avg_pool` in its input: each region's gradient, in equal shares.
 
@@ -248,9 +261,10 @@ def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes)
     >>> adaptive_avg_pool_backward(np.array([[[3., 6.]]]), np.zeros((1, 1, 5)), 2)
     array([[[1., 1., 3., 2., 2.]]])
     """
-    return _average_backward("adaptive_avg_pool_backward", grad_output, x, output_size)
+    return _average_backward(grad_output, x, output_size)
 
 
+@public
 def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = False) -> Array:
     r"""Keep the maximum of as many regions as asked for, whatever the input's size.
 
@@ -288,14 +302,15 @@ def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = Fa
     >>> adaptive_max_pool(np.array([[[0., 9., 4., 6., 8.]]]), 2, return_indices=True)
     (array([[[9., 8.]]]), array([[[1, 4]]]))
     """
-    check_flags("adaptive_max_pool", return_indices=return_indices)
-    out = _check("adaptive_max_pool", x, output_size, FLOATS)
+    check_flags(return_indices=return_indices)
+    out = _check(x, output_size, FLOATS)
     if not return_indices:
         return _maximum(x, out)
     cells = _winners(x, _regions(x, out))
     return gather(x, cells), cells
 
 
+@public
 def adaptive_max_pool_backward(
     grad_output: Array, x: Array, output_size: Sizes, *, indices: Array | None = None
 ) -> Array:
@@ -333,10 +348,10 @@ def adaptive_max_pool_backward(
     >>> adaptive_max_pool_backward(np.array([[[10., 20.]]]), x, 2)      # cell 2 wins twice
     array([[[ 0.,  0., 30.,  0.,  0.]]])
     """
-    where = "adaptive_max_pool_backward"
-    return _maximum_backward(where, grad_output, x, output_size, indices)
+    return _maximum_backward(grad_output, x, output_size, indices)
 
 
+@public
 def max_unpool(
     x: Array,
     indices: Array,
@@ -385,8 +400,7 @@ def max_unpool(
     >>> max_unpool(np.array([[[7., 9.]]]), np.array([[[1, 2]]]), 2)
     array([[[0., 7., 9., 0.]]])
     """
-    where = "max_unpool"
-    shape = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
+    shape = _check_unpool(x, indices, kernel_size, stride, padding, output_size)
     y = new(shape, x)
     if is_tensor(x):
         return y.flatten(2).scatter(2, indices.flatten(2), x.flatten(2)).reshape(shape)
@@ -394,6 +408,7 @@ def max_unpool(
     return y
 
 
+@public
 def max_unpool_backward(
     grad_output: Array,
     x: Array,
@@ -435,9 +450,8 @@ def max_unpool_backward(
     >>> max_unpool_backward(grad, np.zeros((1, 1, 2)), np.array([[[1, 2]]]), 2)
     array([[[2., 3.]]])
     """
-    where = "max_unpool_backward"
-    shape = _check_unpool(where, x, indices, kernel_size, stride, padding, output_size)
-    check_gradient(where, grad_output, x, shape[2:])
+    shape = _check_unpool(x, indices, kernel_size, stride, padding, output_size)
+    check_gradient(grad_output, x, shape[2:])
     return gather(grad_output, indices)
 
 
@@ -478,17 +492,15 @@ def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
     return sums.reshape(batch, channels, *(1 for _ in size))
 
 
-@ieee
 def _average(x: Array, out: Ints) -> Array:
     spans = _regions(x, out)
     total = _each_region(cast(x, accumulator(x)), spans, _sum)
     return cast(total / _counts(spans, total), x.dtype)
 
 
-@ieee
-def _average_backward(where: str, grad_output: Array, x: Array, output_size: Sizes) -> Array:
-    out = _check(where, x, output_size, FLOATS)
-    check_gradient(where, grad_output, x, out)
+def _average_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    out = _check(x, output_size, FLOATS)
+    check_gradient(grad_output, x, out)
     spans, grad = _regions(x, out), cast(grad_output, accumulator(x))
     grad = grad / _counts(spans, grad)
     for axis, regions in enumerate(spans, start=2):
@@ -530,15 +542,14 @@ def _maximum(x: Array, out: Ints) -> Array:
     return cast(_each_region(x, spans, namespace(x).amax), x.dtype)  # whatever its order of bytes
 
 
-@ieee
 def _maximum_backward(
-    where: str, grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
+    grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
 ) -> Array:
-    out = _check(where, x, output_size, FLOATS)
-    check_gradient(where, grad_output, x, out)
+    out = _check(x, output_size, FLOATS)
+    check_gradient(grad_output, x, out)
     if indices is None:
         return put_back(grad_output, _winners(x, _regions(x, out)), x)
-    check_winners(where, indices, x, out)
+    check_winners(indices, x, out)
     return put_back(grad_output, indices, x)
 
 
@@ -594,21 +605,20 @@ def _taps(
 # ---- checks ----
 
 
-def _check(where: str, x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
+def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
     """Check, and give the number of regions of every axis."""
-    check_input(where, x, dtypes, output_size=output_size)
+    check_input(x, dtypes, output_size=output_size)
     size = tuple(x.shape[2:])
     asked: object = output_size
     if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
         asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
-    out = per_axis(where, "output_size", asked, len(size), least=1)  # type: ignore[arg-type]
-    check_memory(where, x, the_output=(*x.shape[:2], *out))
-    check_memory(where, Host, the_table_of_regions=(64, max(out)))  # a part, a slice each
+    out = per_axis("output_size", asked, len(size), least=1)  # type: ignore[arg-type]
+    check_memory(x, the_output=(*x.shape[:2], *out))
+    check_memory(Host, the_table_of_regions=(64, max(out)))  # a part, a slice each
     return out
 
 
 def _check_unpool(
-    where: str,
     x: Array,
     indices: Array,
     kernel_size: IntOrInts,
@@ -618,16 +628,15 @@ def _check_unpool(
 ) -> Ints:
     """Check, and give the shape of the output."""
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-    check_input(where, x, FLOATS, **options, output_size=output_size)
-    size = _unpooled_size(where, tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
-    check_memory(where, x, the_output=(*x.shape[:2], *size))
+    check_input(x, FLOATS, **options, output_size=output_size)
+    size = _unpooled_size(tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
+    check_memory(x, the_output=(*x.shape[:2], *size))
     shape, repair = tuple(x.shape), "Give the pooling's options and input size as output_size."
-    check_indices(where, indices, x, "x", shape, "the output", size, repair)
+    check_indices(indices, x, "x", shape, "the output", size, repair)
     return (*x.shape[:2], *size)
 
 
 def _unpooled_size(
-    where: str,
     size: Ints,
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
@@ -636,7 +645,7 @@ def _unpooled_size(
 ) -> Ints:
     rank = len(size)
     steps = kernel_size if stride is None else stride
-    window = make_window(where, kernel_size, steps, padding, 1, rank, alike=False)
+    window = make_window(kernel_size, steps, padding, 1, rank, alike=False)
     default = tuple(
         (n - 1) * s - sum(pair) + kernel
         for n, s, pair, kernel in zip(
@@ -646,11 +655,11 @@ def _unpooled_size(
     asked = default if output_size is None else output_size
     if isinstance(asked, (tuple, list)) and len(asked) == rank + 2:
         asked = tuple(asked[2:])  # a whole shape
-    out = per_axis(where, "output_size", asked, rank, least=1)
+    out = per_axis("output_size", asked, rank, least=1)
     for o, usual, s in zip(out, default, window.stride, strict=True):
         if abs(o - usual) >= s:
-            raise ValueError(
-                f"{where}: output_size must be less than one stride from the usual {default}; got "
+            raise BadValue(
+                f"output_size must be less than one stride from the usual {default}; got "
                 f"{out}, strides {window.stride}."
             )
     return out

@@ -23,6 +23,8 @@ from ._arrays import (
     new,
 )
 from ._checks import (
+    BadType,
+    BadValue,
     IntOrInts,
     check_arrays,
     check_batched,
@@ -31,9 +33,8 @@ from ._checks import (
     check_memory,
     check_real,
     check_size,
-    ieee,
-    lowered,
     one_int,
+    public_layer,
 )
 from ._windows import add_unpadded, scatter, step
 from ._work import narrow
@@ -77,7 +78,7 @@ def choose(x: Array, weight: Array, window: Window, groups: int) -> str:
     return "rows" if rows.suits(weight, window, out, groups) else "im2col"
 
 
-@lowered
+@public_layer
 def conv(
     x: Array,
     weight: Array,
@@ -175,7 +176,6 @@ def conv(
              [37, 43]]]])
     """
     return convolve(
-        "conv",
         x,
         weight,
         bias,
@@ -190,7 +190,6 @@ def conv(
 
 
 def convolve(
-    where: str,
     x: Array,
     weight: Array,
     bias: Array | None = None,
@@ -205,19 +204,18 @@ def convolve(
 ) -> Array:
     """`conv`, for the public function `where`: its errors are told in that name."""
     options = (stride, padding, dilation, groups, padding_mode, budget)
-    layer = check_layer(where, x, weight, *options)
+    layer = check_layer(x, weight, *options)
     if bias is not None:
-        check_bias(where, x, bias, weight.shape[0])
-    check_method(where, method, x, layer.window)
+        check_bias(x, bias, weight.shape[0])
+    check_method(method, x, layer.window)
     if method == "fft":  # which computes them all, and skips
         size, plain = tuple(x.shape[2:]), (1,) * (x.ndim - 2)
         every = replace(layer.window, stride=plain).output_size(size)
-        check_memory(where, x, the_outputs_at_stride_1=(*layer.shape[:2], *every))
-    _check_followed(where, method, x)
+        check_memory(x, the_outputs_at_stride_1=(*layer.shape[:2], *every))
+    _check_followed(method, x)
     return compute(layer, x, weight, bias, method)
 
 
-@ieee
 def compute(
     layer: Layer, x: Array, weight: Array, bias: Array | None = None, method: str = "auto"
 ) -> Array:
@@ -237,8 +235,7 @@ def add_bias(y: Array, bias: Array) -> Array:
     return y
 
 
-@lowered
-@ieee
+@public_layer
 def conv_backward(
     grad_output: Array,
     x: Array,
@@ -314,15 +311,14 @@ def conv_backward(
     >>> conv_backward(grad, x, weight, needs=(False, True, False))
     (None, array([[[1., 2.]]]), None)
     """
-    where = "conv_backward"
     options = (stride, padding, dilation, groups, padding_mode, budget)
-    layer = check_layer(where, x, weight, *options)
-    check_arrays(where, x=x, grad_output=grad_output)
-    check_real(where, x)
-    check_grad(where, grad_output, layer.shape)
-    check_method(where, method, x, _turned(layer.window, tuple(x.shape), layer.shape))
+    layer = check_layer(x, weight, *options)
+    check_arrays(x=x, grad_output=grad_output)
+    check_real(x)
+    check_grad(grad_output, layer.shape)
+    check_method(method, x, _turned(layer.window, tuple(x.shape), layer.shape))
     if method not in ("auto", "im2col"):
-        check_zeros(where, "the_gradient_with_zeros", grad_output, layer.window, tuple(x.shape))
+        check_zeros("the_gradient_with_zeros", grad_output, layer.window, tuple(x.shape))
     chosen = {"groups": layer.groups, "budget": layer.budget}
 
     def grad_x() -> Array:
@@ -332,11 +328,10 @@ def conv_backward(
         shape = tuple(weight.shape)
         return backward_weight(grad_output, x, layer.window, shape, **chosen)
 
-    return gradients(where, needs, grad_output, grad_x, grad_weight)
+    return gradients(needs, grad_output, grad_x, grad_weight)
 
 
 def gradients(
-    where: str,
     needs: Sequence[bool],
     grad_output: Array,
     grad_x: Callable[[], Array],
@@ -345,8 +340,8 @@ def gradients(
     """Those of the three gradients that are asked for, and None in place of the others."""
     three = isinstance(needs, (tuple, list)) and len(needs) == 3
     if not (three and all(isinstance(need, bool) for need in needs)):
-        raise TypeError(
-            f"{where}: needs must be three of True and False, for grad_x, grad_weight and "
+        raise BadType(
+            f"needs must be three of True and False, for grad_x, grad_weight and "
             f"grad_bias; got needs={needs!r}."
         )
 
@@ -432,12 +427,12 @@ def insert_zeros(x: Array, stride: Ints) -> Array:
     return spread
 
 
-def check_zeros(where: str, name: str, grad: Array, window: Window, x_shape: Ints) -> None:
+def check_zeros(name: str, grad: Array, window: Window, x_shape: Ints) -> None:
     """Raise where `grad`, called `name`, would not fit the memory with zeros between and around."""
     back = _turned(window, x_shape, tuple(grad.shape))
     axes = zip(grad.shape[2:], window.stride, back.padding, strict=True)
     spread = ((o - 1) * s + 1 + max(0, sum(pair)) for o, s, pair in axes)
-    check_memory(where, grad, **{name: (*grad.shape[:2], *spread)})
+    check_memory(grad, **{name: (*grad.shape[:2], *spread)})
 
 
 def backward_weight(
@@ -466,27 +461,25 @@ class Layer(NamedTuple):
     budget: int
 
 
-def check_layer(where: str, x: Array, weight: Array, *options: Any, name: str = "weight") -> Layer:
+def check_layer(x: Array, weight: Array, *options: Any, name: str = "weight") -> Layer:
     """Every check that the forward and the backward pass share; `options` as in the next one.
 
     `name` is what the public function `where` calls the argument `weight`.
     """
-    check_arrays(where, x=x, **{name: weight})
-    check_weight(where, weight, "(K, C/groups, *kernel)", name)
-    check_rank(where, x, weight, name)
-    check_size(where, x)
+    check_arrays(x=x, **{name: weight})
+    check_weight(weight, "(K, C/groups, *kernel)", name)
+    check_rank(x, weight, name)
+    check_size(x)
     # Remembered by value; and True, which is no stride, would be found under 1.
     plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
     check = _known_geometry if plain else _check_geometry
-    window, groups, budget, padded, out = check(
-        where, tuple(x.shape), tuple(weight.shape), *options
-    )
+    window, groups, budget, padded, out = check(tuple(x.shape), tuple(weight.shape), *options)
     output = "the_output" if name == "weight" else f"the_output_of_{name}"
-    check_memory(where, x, the_padded_input=padded, **{output: out})
+    check_memory(x, the_padded_input=padded, **{output: out})
     return Layer(window, out, groups, budget)
 
 
-def _check_followed(where: str, method: str, x: Array) -> None:
+def _check_followed(method: str, x: Array) -> None:
     """Raise for a method of which one of torch's transforms would lose something."""
     if method in ("auto", "im2col", "native") or not is_transformed(x):
         return
@@ -496,11 +489,10 @@ def _check_followed(where: str, method: str, x: Array) -> None:
         why = "makes its matrices with NumPy, which is no part of one graph, as fullgraph=True asks"
     else:
         return
-    raise ValueError(f'{where}: method="{method}" {why}; got a tensor there. Use method="auto".')
+    raise BadValue(f'method="{method}" {why}; got a tensor there. Use method="auto".')
 
 
 def _check_geometry(
-    where: str,
     shape: Ints,
     weight_shape: Ints,
     stride: IntOrInts,
@@ -512,12 +504,12 @@ def _check_geometry(
 ) -> tuple[Window, int, int, Ints, Ints]:
     """The checks of shapes and options: window, groups, budget, padded shape, output's shape."""
     rank, (batch, channels), size = len(weight_shape) - 2, shape[:2], shape[2:]
-    window = make_window(where, weight_shape[2:], stride, padding, dilation, rank, padding_mode)
-    groups = one_int(where, "groups", groups, least=1)
-    budget = one_int(where, "budget", budget, least=1)
-    check_channels(where, shape, weight_shape, groups)
-    check_fits(where, window, size)
-    check_padding(where, window, size)
+    window = make_window(weight_shape[2:], stride, padding, dilation, rank, padding_mode)
+    groups = one_int("groups", groups, least=1)
+    budget = one_int("budget", budget, least=1)
+    check_channels(shape, weight_shape, groups)
+    check_fits(window, size)
+    check_padding(window, size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     out = (batch, weight_shape[0], *window.output_size(size))
     return window, groups, budget, (batch, channels, *padded), out
@@ -526,41 +518,41 @@ def _check_geometry(
 _known_geometry = lru_cache(maxsize=1024)(_check_geometry)
 
 
-def check_weight(where: str, weight: Array, form: str, name: str = "weight") -> None:
+def check_weight(weight: Array, form: str, name: str = "weight") -> None:
     """Raise unless the array of that name is of the `form`: kernels, and none of nothing."""
     if weight.ndim < 3 or min(weight.shape) < 1:
         one = f" Kernels of one cell are {name}[..., None]." if weight.ndim == 2 else ""
-        raise ValueError(
-            f"{where}: {name} must be {form}, with one kernel axis at least and no axis empty; "
+        raise BadValue(
+            f"{name} must be {form}, with one kernel axis at least and no axis empty; "
             f"got {name}.shape={tuple(weight.shape)}.{one}"
         )
 
 
-def check_rank(where: str, x: Array, weight: Array, name: str = "weight") -> None:
+def check_rank(x: Array, weight: Array, name: str = "weight") -> None:
     """Raise unless `x` is a batch, with as many spatial axes as the kernels have."""
     rank = weight.ndim - 2
     kernels = f"kernels of {rank} ax{'es' if rank > 1 else 'is'}"
-    check_batched(where, x, rank, kernels)
+    check_batched(x, rank, kernels)
     if x.ndim > weight.ndim:
         more = ", ".join([":", ":"] + ["None"] * (x.ndim - weight.ndim))
-        raise ValueError(
-            f"{where}: x must be (B, C, *spatial), batched, with 2 + {rank} = {rank + 2} axes for "
+        raise BadValue(
+            f"x must be (B, C, *spatial), batched, with 2 + {rank} = {rank + 2} axes for "
             f"{kernels}; got x.shape={tuple(x.shape)}. Give the kernels as many: {name}[{more}]."
         )
 
 
-def check_method(where: str, method: str, x: Array, window: Window) -> None:
+def check_method(method: str, x: Array, window: Window) -> None:
     """Raise unless there is such a method, and it can do what is asked for."""
-    check_choice(where, "method", method, ("auto", *METHODS))
+    check_choice("method", method, ("auto", *METHODS))
     if method in CHECKS:
-        CHECKS[method](where, x, window)
+        CHECKS[method](x, window)
 
 
-def check_bias(where: str, x: Array, bias: Array, kernels: int) -> None:
+def check_bias(x: Array, bias: Array, kernels: int) -> None:
     """Raise unless `bias` (K,) goes with `x` and has a value for each kernel."""
-    check_arrays(where, x=x, bias=bias)
+    check_arrays(x=x, bias=bias)
     if tuple(bias.shape) != (kernels,):
-        raise ValueError(
-            f"{where}: bias must have one value for each of the {kernels} kernels, shape "
+        raise BadValue(
+            f"bias must have one value for each of the {kernels} kernels, shape "
             f"({kernels},); got bias.shape={tuple(bias.shape)}."
         )

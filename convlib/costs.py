@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._arrays import Ints
-from ._checks import IntOrInts, check_flags, one_int, per_axis
+from ._checks import (
+    BadValue,
+    IntOrInts,
+    check_flags,
+    one_int,
+    per_axis,
+    public,
+)
 from .geometry import Padding, check_channels, check_fits, make_window
 
 
@@ -39,6 +46,7 @@ class LayerCost:
         return self.column_bytes / self.input_bytes
 
 
+@public
 def conv_cost(
     x_shape: Sequence[int],
     weight_shape: Sequence[int],
@@ -91,22 +99,21 @@ def conv_cost(
     >>> round(cost.blow_up, 2)
     7.1
     """
-    where = "conv_cost"
-    x_sizes = _shape(where, "x_shape", x_shape)
-    weight_sizes = _shape(where, "weight_shape", weight_shape)
+    x_sizes = _shape("x_shape", x_shape)
+    weight_sizes = _shape("weight_shape", weight_shape)
     if len(x_sizes) != len(weight_sizes):
-        raise ValueError(
-            f"{where}: x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
+        raise BadValue(
+            f"x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
             f"as many axes as each other; got {x_sizes} and {weight_sizes}."
         )
-    check_flags(where, bias=bias)
-    groups = one_int(where, "groups", groups, least=1)
-    itemsize = one_int(where, "itemsize", itemsize, least=1)
-    check_channels(where, x_sizes, weight_sizes, groups, "x_shape weight_shape")
+    check_flags(bias=bias)
+    groups = one_int("groups", groups, least=1)
+    itemsize = one_int("itemsize", itemsize, least=1)
+    check_channels(x_sizes, weight_sizes, groups, "x_shape weight_shape")
     batch, size = x_sizes[0], x_sizes[2:]
     (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]
-    window = make_window(where, kernel, stride, padding, dilation, len(kernel))
-    check_fits(where, window, size)
+    window = make_window(kernel, stride, padding, dilation, len(kernel))
+    check_fits(window, size)
     out = window.output_size(size)
     row, outputs = seen * math.prod(kernel), batch * math.prod(out)
     parameters = kernels * (row + bias)
@@ -121,10 +128,10 @@ def conv_cost(
     )
 
 
-def _shape(where: str, name: str, shape: Sequence[int]) -> Ints:
+def _shape(name: str, shape: Sequence[int]) -> Ints:
     if not isinstance(shape, (tuple, list)) or len(shape) < 3:
-        raise ValueError(
-            f"{where}: {name} must be a tuple of three sizes at least, (batch or kernels, "
+        raise BadValue(
+            f"{name} must be a tuple of three sizes at least, (batch or kernels, "
             f"channels, *spatial); got {shape!r}."
         )
-    return per_axis(where, name, shape, len(shape), least=1)
+    return per_axis(name, shape, len(shape), least=1)

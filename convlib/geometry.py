@@ -14,7 +14,17 @@ from itertools import product
 from typing import NamedTuple
 
 from ._arrays import Ints
-from ._checks import IntOrInts, as_int, check_choice, check_flags, check_index, per_axis
+from ._checks import (
+    BadType,
+    BadValue,
+    IntOrInts,
+    as_int,
+    check_choice,
+    check_flags,
+    check_index,
+    per_axis,
+    public,
+)
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -80,7 +90,6 @@ def _round_up(n: int, pair: tuple[int, int], span: int, s: int) -> int:
 
 
 def make_window(
-    where: str,
     kernel_size: IntOrInts,
     stride: IntOrInts,
     padding: Padding,
@@ -95,18 +104,18 @@ def make_window(
 
     With `words`, padding may be "same" or "valid"; with `alike`, one in a tuple holds for all axes.
     """
-    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1, alike=alike)
-    strides = per_axis(where, "stride", stride, rank, least=1, alike=alike)
-    dilations = per_axis(where, "dilation", dilation, rank, least=1, alike=alike)
+    kernel = per_axis("kernel_size", kernel_size, rank, least=1, alike=alike)
+    strides = per_axis("stride", stride, rank, least=1, alike=alike)
+    dilations = per_axis("dilation", dilation, rank, least=1, alike=alike)
     if words and isinstance(padding, str):
-        pairs = _named_padding(where, padding, kernel, strides, dilations)
+        pairs = _named_padding(padding, kernel, strides, dilations)
     else:
-        pairs = _padding_pairs(where, padding, rank, words, alike)
-    check_choice(where, "padding_mode", mode, PADDING_MODES)
+        pairs = _padding_pairs(padding, rank, words, alike)
+    check_choice("padding_mode", mode, PADDING_MODES)
     return Window(kernel, strides, dilations, pairs, mode)
 
 
-def _padding_pairs(where: str, padding: object, rank: int, words: bool, alike: bool) -> Pairs:
+def _padding_pairs(padding: object, rank: int, words: bool, alike: bool) -> Pairs:
     """An int, one int per axis, or one (before, after) pair per axis: all become pairs."""
     if type(padding) is int and 0 <= padding <= sys.maxsize:  # as it mostly is
         return ((padding, padding),) * rank
@@ -114,36 +123,33 @@ def _padding_pairs(where: str, padding: object, rank: int, words: bool, alike: b
     if alike and len(values) == 1:
         values *= rank
     rule = (
-        f"{where}: padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
+        f"padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
         f"per spatial axis" + ', or "same" or "valid"' * words + f"; got padding={padding!r}."
     )
     if len(values) != rank:
-        raise ValueError(rule)
+        raise BadValue(rule)
     pairs = []
     for value in values:
         pair = list(value) if isinstance(value, (tuple, list)) else [value, value]
         if len(pair) != 2:
-            raise ValueError(rule)
+            raise BadValue(rule)
         pairs.append((as_int(rule, pair[0]), as_int(rule, pair[1])))
     if any(p < 0 for pair in pairs for p in pair):
-        raise ValueError(
-            f"{where}: padding must be at least 0; got padding={padding!r}. "
-            f"To crop, slice the input first."
+        raise BadValue(
+            f"padding must be at least 0; got padding={padding!r}. To crop, slice the input first."
         )
-    check_index(where, "padding", tuple(p for pair in pairs for p in pair))
+    check_index("padding", tuple(p for pair in pairs for p in pair))
     return tuple(pairs)
 
 
-def _named_padding(where: str, padding: str, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
+def _named_padding(padding: str, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
     if padding == "valid":
         return ((0, 0),) * len(kernel)
     if padding != "same":
-        raise ValueError(
-            f'{where}: padding as a word must be "same" or "valid"; got padding={padding!r}.'
-        )
+        raise BadValue(f'padding as a word must be "same" or "valid"; got padding={padding!r}.')
     if math.prod(stride) != 1:
-        raise ValueError(
-            f'{where}: padding="same" keeps the size, so it needs stride 1; got stride={stride}. '
+        raise BadValue(
+            f'padding="same" keeps the size, so it needs stride 1; got stride={stride}. '
             f"Give the padding as numbers."
         )
     # d*(N - 1) cells are missing in all; where that is odd, the extra one goes after the input.
@@ -154,7 +160,6 @@ def _named_padding(where: str, padding: str, kernel: Ints, stride: Ints, dilatio
 
 
 def check_fits(
-    where: str,
     window: Window,
     input_size: Ints,
     ceil_mode: bool = False,
@@ -178,43 +183,43 @@ def check_fits(
             if room >= kernel > 1:
                 repairs.append(f"dilation <= {(room - 1) // (kernel - 1)}")
             repairs = repairs or [f"a kernel of {(room - 1) // d + 1} or a larger input"]
-            raise ValueError(
-                f"{where}: no window fits: the dilated kernel spans {d}*({kernel} - 1) + 1 = "
+            raise BadValue(
+                f"no window fits: the dilated kernel spans {d}*({kernel} - 1) + 1 = "
                 f"{span}, the padded input is {n} + {pads} = {room}. Use {' or '.join(repairs)}."
             )
 
 
-def check_padding(where: str, window: Window, input_size: Ints) -> None:
+def check_padding(window: Window, input_size: Ints) -> None:
     """Raise where the input is too small to be mirrored or wrapped as far as asked."""
     for n, pair in zip(input_size, window.padding, strict=True):
         if window.mode == "reflect" and max(pair) >= n:
-            raise ValueError(
-                f'{where}: padding_mode="reflect" mirrors without repeating the edge, so padding '
+            raise BadValue(
+                f'padding_mode="reflect" mirrors without repeating the edge, so padding '
                 f"must be less than the size; got padding {max(pair)} for size {n}. "
                 f'Use padding <= {n - 1} or padding_mode="replicate".'
             )
         if window.mode == "circular" and max(pair) > n:
-            raise ValueError(
-                f'{where}: padding_mode="circular" wraps around once at most, so padding must not '
+            raise BadValue(
+                f'padding_mode="circular" wraps around once at most, so padding must not '
                 f"exceed the size; got padding {max(pair)} for size {n}. Use padding <= {n}."
             )
 
 
 def check_channels(
-    where: str, x_shape: Ints, weight_shape: Ints, groups: int, names: str = "x.shape weight.shape"
+    x_shape: Ints, weight_shape: Ints, groups: int, names: str = "x.shape weight.shape"
 ) -> None:
     """Raise unless the channels of `x` (B, C, ...) are those that `weight` (K, C/G, ...) reads."""
     x_name, weight_name = names.split()
     got = f"got {x_name}={x_shape}, {weight_name}={weight_shape}, groups={groups}."
     channels, (kernels, seen) = x_shape[-len(weight_shape) + 1], weight_shape[:2]
     if channels != groups * seen:
-        raise ValueError(
-            f"{where}: x has {channels} channels, but weight and groups expect "
+        raise BadValue(
+            f"x has {channels} channels, but weight and groups expect "
             f"{groups} * {seen} = {groups * seen}; {got}"
         )
     if kernels % groups:
-        raise ValueError(
-            f"{where}: groups must divide the {kernels} kernels of weight, but {kernels} = "
+        raise BadValue(
+            f"groups must divide the {kernels} kernels of weight, but {kernels} = "
             f"{kernels // groups} * {groups} + {kernels % groups}; {got}"
         )
 
@@ -264,6 +269,7 @@ def tiles(shape: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
     )
 
 
+@public
 def output_size(
     input_size: IntOrInts,
     kernel_size: IntOrInts,
@@ -314,19 +320,17 @@ def output_size(
     >>> output_size(6, 3, stride=2), output_size(6, 3, stride=2, ceil_mode=True)
     (2, 3)
     """
-    where = "output_size"
-    check_flags(where, ceil_mode=ceil_mode)
+    check_flags(ceil_mode=ceil_mode)
     single = not isinstance(input_size, (tuple, list))
     rank = 1 if single else len(input_size)  # type: ignore[arg-type]
-    sizes = per_axis(where, "input_size", input_size, rank, least=1)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank)
-    check_fits(where, window, sizes, ceil_mode)
+    sizes = per_axis("input_size", input_size, rank, least=1)
+    window = make_window(kernel_size, stride, padding, dilation, rank)
+    check_fits(window, sizes, ceil_mode)
     out = window.output_size(sizes, ceil_mode)
     return out[0] if single else out
 
 
 def transpose_window(
-    where: str,
     input_size: Ints,
     kernel_size: IntOrInts,
     stride: IntOrInts,
@@ -340,12 +344,12 @@ def transpose_window(
     padding behind, so that a larger output has just as many windows.
     """
     rank = len(input_size)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank, words=False)
-    extra = per_axis(where, "output_padding", output_padding, rank, least=0, alike=True)
+    window = make_window(kernel_size, stride, padding, dilation, rank, words=False)
+    extra = per_axis("output_padding", output_padding, rank, least=0, alike=True)
     for op, s, d in zip(extra, window.stride, window.dilation, strict=True):
         if op >= max(s, d):
-            raise ValueError(
-                f"{where}: output_padding chooses among the sizes that a stride makes equal, so it "
+            raise BadValue(
+                f"output_padding chooses among the sizes that a stride makes equal, so it "
                 f"must be less than stride or dilation; got output_padding={op}, stride={s}, "
                 f"dilation={d}. Use output_padding <= {max(s, d) - 1}."
             )
@@ -360,13 +364,14 @@ def transpose_window(
         input_size, window.stride, window.span, pairs, size, strict=True
     ):
         if o < 1:
-            raise ValueError(
-                f"{where}: nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
+            raise BadValue(
+                f"nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
                 f"{sum(pair)} = {o}. Use less padding, or more output_padding."
             )
     return replace(window, padding=pairs), size
 
 
+@public
 def transpose_output_size(
     input_size: IntOrInts,
     kernel_size: IntOrInts,
@@ -416,11 +421,10 @@ def transpose_output_size(
     >>> transpose_output_size(6, 5, stride=3, padding=2)  # ... and 6 becomes 16, not 17
     16
     """
-    where = "transpose_output_size"
     single = not isinstance(input_size, (tuple, list))
     rank = 1 if single else len(input_size)  # type: ignore[arg-type]
-    sizes = per_axis(where, "input_size", input_size, rank, least=1)
-    _, out = transpose_window(where, sizes, kernel_size, stride, padding, output_padding, dilation)
+    sizes = per_axis("input_size", input_size, rank, least=1)
+    _, out = transpose_window(sizes, kernel_size, stride, padding, output_padding, dilation)
     return out[0] if single else out
 
 
@@ -432,6 +436,7 @@ class Field(NamedTuple):
     start: int
 
 
+@public
 def receptive_field(layers: Sequence[tuple[int, ...] | list[int]]) -> list[Field]:
     r"""Receptive field along one axis, after each layer of a stack.
 
@@ -467,18 +472,17 @@ def receptive_field(layers: Sequence[tuple[int, ...] | list[int]]) -> list[Field
     >>> receptive_field([(3, 1, 1), (3, 2, 1)])[-1]
     Field(size=5, jump=2, start=-2)
     """
-    where = "receptive_field"
     fields, field = [], Field(size=1, jump=1, start=0)
     if not isinstance(layers, (tuple, list)):
-        raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
+        raise BadType(f"layers must be a list of tuples, one a layer; got {layers!r}.")
     for layer in layers:
         if not isinstance(layer, (tuple, list)) or not 1 <= len(layer) <= 4:
-            raise ValueError(
-                f"{where}: a layer is (kernel_size, stride, padding, dilation), of which all but "
+            raise BadValue(
+                f"a layer is (kernel_size, stride, padding, dilation), of which all but "
                 f"the first may be left off; got {layer!r}."
             )
         kernel, s, p, d = list(layer) + [1, 0, 1][len(layer) - 1 :]
-        window = make_window(where, kernel, s, p, d, rank=1)
+        window = make_window(kernel, s, p, d, rank=1)
         size, jump, start = field
         field = Field(
             size + (window.span[0] - 1) * jump,

@@ -9,13 +9,23 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array, new
-from ._checks import IntOrInts, check_arrays, check_batched, check_memory, lowered, one_int
+from ._checks import (
+    BadType,
+    BadValue,
+    IntOrInts,
+    check_arrays,
+    check_batched,
+    check_memory,
+    one_int,
+    public,
+    public_layer,
+)
 from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
 from .geometry import Padding
 from .methods.im2col import COLUMN_BUDGET
 
 
-@lowered
+@public_layer
 def depthwise_conv(
     x: Array,
     weight: Array,
@@ -62,35 +72,34 @@ def depthwise_conv(
     array([[[3., 5.],
             [1., 1.]]])
     """
-    where = "depthwise_conv"
-    check_arrays(where, x=x, weight=weight)
-    groups = _check_depthwise(where, x, weight, "weight")
+    check_arrays(x=x, weight=weight)
+    groups = _check_depthwise(x, weight, "weight")
     options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
-    return convolve(where, x, weight, bias, groups=groups, **options)
+    return convolve(x, weight, bias, groups=groups, **options)
 
 
-def _check_depthwise(where: str, x: Array, weight: Array, name: str) -> int:
+def _check_depthwise(x: Array, weight: Array, name: str) -> int:
     """Raise unless each channel of `x` has its kernels in `weight`; give the number of channels."""
-    check_weight(where, weight, "(C*m, 1, *kernel)", name)
+    check_weight(weight, "(C*m, 1, *kernel)", name)
     got = f"got x.shape={tuple(x.shape)}, {name}.shape={tuple(weight.shape)}."
     if weight.shape[1] != 1:
-        raise ValueError(
-            f"{where}: {name} must be (C*m, 1, *kernel), one channel deep; {got} "
+        raise BadValue(
+            f"{name} must be (C*m, 1, *kernel), one channel deep; {got} "
             f"For kernels that see several channels, use conv."
         )
-    check_rank(where, x, weight, name)
+    check_rank(x, weight, name)
     kernels, channels = weight.shape[0], x.shape[1]
     if channels < 1:
-        raise ValueError(f"{where}: x must have one channel at least; {got}")
+        raise BadValue(f"x must have one channel at least; {got}")
     if kernels % channels:
-        raise ValueError(
-            f"{where}: {name} must have as many kernels for each of the {channels} channels of x, "
+        raise BadValue(
+            f"{name} must have as many kernels for each of the {channels} channels of x, "
             f"but {kernels} = {kernels // channels} * {channels} + {kernels % channels}; {got}"
         )
     return int(channels)
 
 
-@lowered
+@public_layer
 def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mix the channels of each cell: a convolution with kernels of one cell.
 
@@ -125,29 +134,28 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
     array([[[ 5.,  7.,  9.],
             [-3., -3., -3.]]])
     """
-    where = "pointwise_conv"
-    check_arrays(where, x=x, weight=weight)
-    _check_pointwise(where, weight, "weight")
-    check_rank(where, x, weight)
+    check_arrays(x=x, weight=weight)
+    _check_pointwise(weight, "weight")
+    check_rank(x, weight)
     if x.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"{where}: x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
+        raise BadValue(
+            f"x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
             f"axis; got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}."
         )
-    return convolve(where, x, weight, bias)
+    return convolve(x, weight, bias)
 
 
-def _check_pointwise(where: str, weight: Array, name: str) -> None:
+def _check_pointwise(weight: Array, name: str) -> None:
     """Raise unless all kernels have one cell."""
-    check_weight(where, weight, "(K, C, 1, ...)", name)
+    check_weight(weight, "(K, C, 1, ...)", name)
     if math.prod(weight.shape[2:]) != 1:
-        raise ValueError(
-            f"{where}: {name} must be (K, C, 1, ...), kernels of one cell; "
+        raise BadValue(
+            f"{name} must be (K, C, 1, ...), kernels of one cell; "
             f"got {name}.shape={tuple(weight.shape)}. For larger kernels, use conv."
         )
 
 
-@lowered
+@public_layer
 def separable_conv(
     x: Array,
     depthwise: Array,
@@ -195,36 +203,36 @@ def separable_conv(
     >>> separable_conv(x, depthwise, pointwise)                         # 3 + 9, 5 + 11
     array([[[12., 16.]]])
     """
-    where = "separable_conv"
-    check_arrays(where, x=x, depthwise=depthwise, pointwise=pointwise)
-    groups = _check_depthwise(where, x, depthwise, "depthwise")
-    _check_halves(where, depthwise, pointwise)
+    check_arrays(x=x, depthwise=depthwise, pointwise=pointwise)
+    groups = _check_depthwise(x, depthwise, "depthwise")
+    _check_halves(depthwise, pointwise)
     if bias is not None:
-        check_bias(where, x, bias, pointwise.shape[0])
+        check_bias(x, bias, pointwise.shape[0])
     options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
-    layer = check_layer(where, x, depthwise, *options, name="depthwise")
+    layer = check_layer(x, depthwise, *options, name="depthwise")
     batch, _, *out = layer.shape
-    check_memory(where, x, the_output=(batch, pointwise.shape[0], *out))
-    return convolve(where, compute(layer, x, depthwise), pointwise, bias)
+    check_memory(x, the_output=(batch, pointwise.shape[0], *out))
+    return convolve(compute(layer, x, depthwise), pointwise, bias)
 
 
-def _check_halves(where: str, depthwise: Array, pointwise: Array) -> None:
+def _check_halves(depthwise: Array, pointwise: Array) -> None:
     """Raise unless `pointwise` mixes what `depthwise` gives."""
-    _check_pointwise(where, pointwise, "pointwise")
+    _check_pointwise(pointwise, "pointwise")
     got = f"depthwise.shape={tuple(depthwise.shape)}, pointwise.shape={tuple(pointwise.shape)}"
     if pointwise.shape[1] != depthwise.shape[0]:
-        raise ValueError(
-            f"{where}: depthwise gives {depthwise.shape[0]} channels, but pointwise reads "
+        raise BadValue(
+            f"depthwise gives {depthwise.shape[0]} channels, but pointwise reads "
             f"{pointwise.shape[1]}, its second axis; got {got}."
         )
     if pointwise.ndim != depthwise.ndim:
         shape = (*pointwise.shape[:2], *(1,) * (depthwise.ndim - 2))
-        raise ValueError(
-            f"{where}: depthwise and pointwise must have as many kernel axes as each other; got "
+        raise BadValue(
+            f"depthwise and pointwise must have as many kernel axes as each other; got "
             f"{got}. Use pointwise.reshape{shape}."
         )
 
 
+@public
 def channel_shuffle(x: Array, groups: int) -> Array:
     """Deal the channels out, as cards: the first of each group, then the second of each, ...
 
@@ -258,11 +266,11 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     >>> channel_shuffle(np.arange(6).reshape(1, 6, 1), 2).ravel()
     array([0, 3, 1, 4, 2, 5])
     """
-    where = "channel_shuffle"
-    groups = _check_shuffle(where, x, groups)
+    groups = _check_shuffle(x, groups)
     return _deal(x, groups, x.shape[1] // groups)
 
 
+@public
 def channel_unshuffle(x: Array, groups: int) -> Array:
     """Undo `channel_shuffle` with the same `groups`; also its backward pass.
 
@@ -293,19 +301,18 @@ def channel_unshuffle(x: Array, groups: int) -> Array:
     >>> channel_unshuffle(channel_shuffle(np.arange(6).reshape(1, 6, 1), 2), 2).ravel()
     array([0, 1, 2, 3, 4, 5])
     """
-    where = "channel_unshuffle"
-    groups = _check_shuffle(where, x, groups)
+    groups = _check_shuffle(x, groups)
     return _deal(x, x.shape[1] // groups, groups)
 
 
-def _check_shuffle(where: str, x: Array, groups: int) -> int:
-    check_arrays(where, x=x)
-    check_batched(where, x)
-    groups = one_int(where, "groups", groups, least=1)
+def _check_shuffle(x: Array, groups: int) -> int:
+    check_arrays(x=x)
+    check_batched(x)
+    groups = one_int("groups", groups, least=1)
     channels = x.shape[1]
     if channels % groups:
-        raise ValueError(
-            f"{where}: groups must divide the {channels} channels, but {channels} = "
+        raise BadValue(
+            f"groups must divide the {channels} channels, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; got x.shape={tuple(x.shape)}."
         )
     return groups
@@ -319,6 +326,7 @@ def _deal(x: Array, groups: int, each: int) -> Array:
     return dealt
 
 
+@public
 def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, int, int]]) -> Array:
     """Which input channels can reach which output channels through a stack of layers.
 
@@ -354,41 +362,39 @@ def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, i
     >>> channel_reach(4, [("conv", 4, 2), ("shuffle", 2), ("conv", 4, 2)]).all()
     np.True_
     """
-    where = "channel_reach"
-    channels = one_int(where, "channels", channels, least=1)
+    channels = one_int("channels", channels, least=1)
     if not isinstance(layers, (tuple, list)):
-        raise TypeError(f"{where}: layers must be a list of tuples, one a layer; got {layers!r}.")
-    check_memory(where, np.zeros((), bool), the_answer=(channels, channels))
+        raise BadType(f"layers must be a list of tuples, one a layer; got {layers!r}.")
+    check_memory(np.zeros((), bool), the_answer=(channels, channels))
     reach = np.eye(channels, dtype=bool)
     for layer in layers:
-        reach = _layer_reach(where, layer, reach)
+        reach = _layer_reach(layer, reach)
     return reach
 
 
-def _layer_reach(where: str, layer: Any, reach: Array) -> Array:
+def _layer_reach(layer: Any, reach: Array) -> Array:
     """What reaches the outputs of a layer, (K, C), if `reach` is what reaches its inputs."""
     channels = len(reach)
     match layer:
         case ("conv", kernels, groups):
-            kernels = one_int(where, "kernels", kernels, least=1)
+            kernels = one_int("kernels", kernels, least=1)
             outputs = kernels
         case ("shuffle", groups):
             outputs = channels
         case _:
-            raise ValueError(
-                f'{where}: a layer is ("conv", kernels, groups) or ("shuffle", groups); '
-                f"got {layer!r}."
+            raise BadValue(
+                f'a layer is ("conv", kernels, groups) or ("shuffle", groups); got {layer!r}.'
             )
-    groups = one_int(where, "groups", groups, least=1)
+    groups = one_int("groups", groups, least=1)
     if channels % groups or outputs % groups:
-        raise ValueError(
-            f"{where}: groups must divide the channels of the layer, {channels} in and {outputs} "
+        raise BadValue(
+            f"groups must divide the channels of the layer, {channels} in and {outputs} "
             f"out; got {layer!r}."
         )
     if layer[0] == "shuffle":
         numbers = np.arange(channels).reshape(1, channels, 1)
         order = _deal(numbers, groups, channels // groups).ravel()
         return reach[order]
-    check_memory(where, np.zeros((), bool), the_answer=(outputs, reach.shape[1]))
+    check_memory(np.zeros((), bool), the_answer=(outputs, reach.shape[1]))
     of_group = reach.reshape(groups, channels // groups, reach.shape[1]).any(axis=1)  # (G, C)
     return of_group.repeat(outputs // groups, axis=0)

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
 from ._checks import (
+    BadValue,
     IntOrInts,
     check_arrays,
     check_memory,
     check_size,
     check_spatial,
-    ieee,
     per_axis,
+    public,
 )
 from ._windows import pad, scatter, unpad, windows
 from ._work import Scratch
@@ -112,6 +113,7 @@ def _halves(view: Array) -> tuple[Ints, Ints]:
     return tuple(range(2, middle)), tuple(range(middle, view.ndim))
 
 
+@public
 def im2col(
     x: Array,
     kernel_size: IntOrInts,
@@ -163,21 +165,17 @@ def im2col(
             [3, 4, 6, 7],
             [4, 5, 7, 8]]])
     """
-    where = "im2col"
-    check_arrays(where, x=x)
+    check_arrays(x=x)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    check_spatial(where, x, kernel_size=kernel_size, **options)
-    window = make_window(
-        where, kernel_size, stride, padding, dilation, rank=x.ndim - 2, alike=False
-    )
-    size = check_size(where, x)
-    check_fits(where, window, size)
+    check_spatial(x, kernel_size=kernel_size, **options)
+    window = make_window(kernel_size, stride, padding, dilation, rank=x.ndim - 2, alike=False)
+    size = check_size(x)
+    check_fits(window, size)
     out = window.output_size(size)
     batch, channels = x.shape[:2]
     rows = channels * math.prod(window.kernel_size)
     padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
     check_memory(
-        where,
         x,
         the_padded_input=(batch, channels, *padded),
         the_output=(batch, rows, math.prod(out)),
@@ -188,7 +186,7 @@ def im2col(
     return laid.reshape(batch, rows, math.prod(out))
 
 
-@ieee
+@public
 def col2im(
     cols: Array,
     output_size: IntOrInts,
@@ -237,31 +235,30 @@ def col2im(
              [2., 4., 2.],
              [1., 2., 1.]]]])
     """
-    where = "col2im"
-    check_arrays(where, cols=cols)
+    check_arrays(cols=cols)
     rank = len(output_size) if isinstance(output_size, (tuple, list)) else 1
-    size = per_axis(where, "output_size", output_size, rank, least=1)
-    window = make_window(where, kernel_size, stride, padding, dilation, rank, alike=False)
-    check_fits(where, window, size)
-    _check_cols(where, cols)
+    size = per_axis("output_size", output_size, rank, least=1)
+    window = make_window(kernel_size, stride, padding, dilation, rank, alike=False)
+    check_fits(window, size)
+    _check_cols(cols)
     batch, rows, length = cols.shape
     out = window.output_size(size)
     taps = math.prod(window.kernel_size)
     if rows % taps or length != math.prod(out):
-        raise ValueError(
-            f"{where}: cols must have C*{taps} rows, one for each cell of kernel_size="
+        raise BadValue(
+            f"cols must have C*{taps} rows, one for each cell of kernel_size="
             f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
             f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
         )
     padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    check_memory(where, cols, the_padded_output=(batch, rows // taps, *padded_size))
+    check_memory(cols, the_padded_output=(batch, rows // taps, *padded_size))
     shape = (batch, rows // taps, *window.kernel_size, *out)
     parts = cast(cols, accumulator(cols)).reshape(shape)
     padded = scatter(kernel_last(parts), padded_size, window)
     return cast(unpad(padded, size, window.padding), cols.dtype)
 
 
-def _check_cols(where: str, cols: Array) -> None:
+def _check_cols(cols: Array) -> None:
     """Raise unless `cols` is a batch of matrices."""
     if cols.ndim == 3:
         return
@@ -273,7 +270,7 @@ def _check_cols(where: str, cols: Array) -> None:
     else:
         one = (shape[0], math.prod(shape[1:-1]), shape[-1])
         repair = f"Lay an image's rows beneath each other: cols.reshape{one}."
-    raise ValueError(
-        f"{where}: cols must be (B, C*prod(kernel_size), L), batched, with 3 axes; got "
+    raise BadValue(
+        f"cols must be (B, C*prod(kernel_size), L), batched, with 3 axes; got "
         f"cols.shape={shape}. {repair}"
     )

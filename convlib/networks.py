@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from ._arrays import Ints
-from ._checks import IntOrInts, check_choice, one_int, per_axis
+from ._checks import (
+    BadValue,
+    IntOrInts,
+    check_choice,
+    one_int,
+    per_axis,
+    public,
+)
 from .costs import LayerCost, conv_cost
 from .geometry import check_fits, make_window
 
@@ -90,12 +97,13 @@ class NetworkCost:
         """The most of any layer: columns are laid out for one layer at a time."""
         return max(layer.column_bytes for layer in self.layers)
 
+    @public
     def only(self, kind: str) -> NetworkCost:
         """The same table with the layers of one kind alone: "conv", "pool" or "dense"."""
         kept = tuple(layer for layer in self.layers if layer.kind == kind)
         if not kept:
             kinds = sorted({layer.kind for layer in self.layers})
-            raise ValueError(f"only: {self.name} has layers of the kinds {kinds}; got {kind!r}.")
+            raise BadValue(f"{self.name} has layers of the kinds {kinds}; got {kind!r}.")
         return NetworkCost(f"{self.name}, {kind}", kept)
 
 
@@ -153,8 +161,8 @@ class _Stack:
         self._pool(name, self.shape[2:], 1, 0, self.shape)
 
     def _pool(self, name: str, kernel: Ints, stride: int, padding: int, shape: Ints) -> None:
-        window = make_window("network", kernel, stride, padding, 1, rank=2)
-        check_fits("network", window, shape[2:])
+        window = make_window(kernel, stride, padding, 1, rank=2)
+        check_fits(window, shape[2:])
         out = (*shape[:2], *window.output_size(shape[2:]))
         read, written = (FLOAT32 * math.prod(each) for each in (shape, out))
         cost = LayerCost(out, 0, 0, read, 0, written, 0)
@@ -272,6 +280,7 @@ NETWORKS: tuple[str, ...] = (*_TABLES,)
 """Names of the networks that `network` knows."""
 
 
+@public
 def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -> NetworkCost:
     """List the layers of a published network, with what each and all of them cost.
 
@@ -329,18 +338,17 @@ def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -
     >>> round(network("shufflenet-g3").only("conv").multiply_adds / 1e6)
     137
     """
-    where = "network"
-    check_choice(where, "name", name, NETWORKS)
+    check_choice("name", name, NETWORKS)
     usual = 227 if name.startswith("alexnet") else 224
     input_size = usual if input_size is None else input_size
-    size = per_axis(where, "input_size", input_size, 2, least=1)
-    batch = one_int(where, "batch", batch, least=1)
+    size = per_axis("input_size", input_size, 2, least=1)
+    batch = one_int("batch", batch, least=1)
     net = _Stack((batch, 3, *size))
     try:
         _TABLES[name](net)
     except ValueError:  # the only thing left that can be wrong: a window that does not fit
-        raise ValueError(
-            f"{where}: the image is too small for {name}: after {len(net.layers)} layers it is "
+        raise BadValue(
+            f"the image is too small for {name}: after {len(net.layers)} layers it is "
             f"{net.shape[2:]}, less than the next window; got input_size={input_size!r}. "
             f"Use a larger one; the usual size is {usual}."
         ) from None

@@ -16,7 +16,9 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from ._arrays import Array
-from ._checks import IntOrInts
+from ._checks import (
+    IntOrInts,
+)
 from .convolution import conv
 from .geometry import make_window
 from .lowering import im2col
@@ -171,7 +173,7 @@ def step(
     matplotlib figure
         Input (with its padding), kernel and output, each in its colour, the window marked.
     """
-    window = make_window("step", weight.shape, stride, padding, dilation, 2)
+    window = make_window(weight.shape, stride, padding, dilation, 2)
     y = conv(x[None, None], weight[None, None], stride=stride, padding=padding, dilation=dilation)
     seen = {
         tuple(

@@ -29,6 +29,8 @@ from ._arrays import (
     pairwise,
 )
 from ._checks import (
+    BadType,
+    BadValue,
     IntOrInts,
     as_number,
     check_arrays,
@@ -36,13 +38,14 @@ from ._checks import (
     check_grad,
     check_memory,
     check_spatial,
-    ieee,
     one_int,
+    public,
 )
 from ._windows import pad, scatter, unpad, windows
 from .geometry import Padding, Pairs, Window, check_fits, make_window
 
 
+@public
 def max_pool(
     x: Array,
     kernel_size: IntOrInts,
@@ -107,15 +110,15 @@ def max_pool(
     (array([[[3.]]]), array([[[0]]]))
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window("max_pool", x, None, *options)
-    check_flags("max_pool", return_indices=return_indices)
+    window, out = _check_window(x, None, *options)
+    check_flags(return_indices=return_indices)
     if not return_indices:
         return _max(x, window, out)
     cells = _winners(x, window, out)
     return gather(x, cells), cells
 
 
-@ieee
+@public
 def max_pool_backward(
     grad_output: Array,
     x: Array,
@@ -165,17 +168,16 @@ def max_pool_backward(
     >>> max_pool_backward(np.array([[[10., 20.]]]), x, 2, indices=indices)
     array([[[10.,  0.,  0., 20.]]])
     """
-    where = "max_pool_backward"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(where, x, None, *options)
-    check_gradient(where, grad_output, x, out)
+    window, out = _check_window(x, None, *options)
+    check_gradient(grad_output, x, out)
     if indices is None:
         return put_back(grad_output, _winners(x, window, out), x)
-    check_winners(where, indices, x, out)
+    check_winners(indices, x, out)
     return put_back(grad_output, indices, x)
 
 
-@ieee
+@public
 def avg_pool(
     x: Array,
     kernel_size: IntOrInts,
@@ -230,17 +232,16 @@ def avg_pool(
     >>> avg_pool(x, 2, padding=1), avg_pool(x, 2, padding=1, count_include_pad=False)
     (array([[[1., 5.]]]), array([[[2., 5.]]]))
     """
-    where = "avg_pool"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(where, x, f"{FLOATS} int64", *options)
-    check_flags(where, count_include_pad=count_include_pad)
-    override = _check_override(where, divisor_override)
+    window, out = _check_window(x, f"{FLOATS} int64", *options)
+    check_flags(count_include_pad=count_include_pad)
+    override = _check_override(divisor_override)
     total = _sums(cast(x, accumulator(x)), window, out)
     count = override or _counts(total, x, window, count_include_pad)
     return cast(_divide(total, count), x.dtype)
 
 
-@ieee
+@public
 def avg_pool_backward(
     grad_output: Array,
     x: Array,
@@ -282,18 +283,17 @@ def avg_pool_backward(
     >>> avg_pool_backward(np.array([[[10., 20.]]]), np.zeros((1, 1, 4)), 2)
     array([[[ 5.,  5., 10., 10.]]])
     """
-    where = "avg_pool_backward"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(where, x, FLOATS, *options)
-    check_flags(where, count_include_pad=count_include_pad)
-    override = _check_override(where, divisor_override)
-    check_gradient(where, grad_output, x, out)
+    window, out = _check_window(x, FLOATS, *options)
+    check_flags(count_include_pad=count_include_pad)
+    override = _check_override(divisor_override)
+    check_gradient(grad_output, x, out)
     grad = cast(grad_output, accumulator(x))
     share = grad / (override or _counts(grad, x, window, count_include_pad))
     return cast(_spread(share, window, tuple(x.shape[2:])), x.dtype)
 
 
-@ieee
+@public
 def lp_pool(
     x: Array,
     norm_type: float,
@@ -342,9 +342,8 @@ def lp_pool(
     >>> lp_pool(np.array([[[3., -4., 6., 8.]]]), 2, 2)                  # sqrt(9 + 16), ...
     array([[[ 5., 10.]]])
     """
-    where = "lp_pool"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out, norm_type = _check_lp(where, x, norm_type, *options)
+    window, out, norm_type = _check_lp(x, norm_type, *options)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
         return cast(sign * _max(sign * abs(x), window, out), x.dtype)  # whatever its order of bytes
@@ -352,7 +351,7 @@ def lp_pool(
     return cast(_root(total, 1 / norm_type, 0.0 if norm_type > 0 else math.inf), x.dtype)
 
 
-@ieee
+@public
 def lp_pool_backward(
     grad_output: Array,
     x: Array,
@@ -397,10 +396,9 @@ def lp_pool_backward(
     >>> lp_pool_backward(np.array([[[5.]]]), np.array([[[3., -4.]]]), 2, 2)
     array([[[ 3., -4.]]])
     """
-    where = "lp_pool_backward"
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out, norm_type = _check_lp(where, x, norm_type, *options)
-    check_gradient(where, grad_output, x, out)
+    window, out, norm_type = _check_lp(x, norm_type, *options)
+    check_gradient(grad_output, x, out)
     if math.isinf(norm_type):
         signed = math.copysign(1, norm_type) * abs(x)
         grad = put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
@@ -668,20 +666,20 @@ FLOATS = "float64 float32 float16 bfloat16"
 LONG_DOUBLE = np.dtype(np.longdouble).name  # NumPy's alone: taken where floats are
 
 
-def check_input(where: str, x: Array, dtypes: str | None = None, **options: object) -> None:
+def check_input(x: Array, dtypes: str | None = None, **options: object) -> None:
     """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`.
 
     `options` are those that may have a value for each spatial axis.
     """
-    check_arrays(where, x=x)
-    check_spatial(where, x, **options)
+    check_arrays(x=x)
+    check_spatial(x, **options)
     if min(x.shape[1:]) < 1:
-        raise ValueError(f"{where}: only the batch may be empty; got x.shape={tuple(x.shape)}.")
+        raise BadValue(f"only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = _dtype_name(x)
     if "complex" in name or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
         expected = f"one of {dtypes}" if dtypes else "real"
-        raise TypeError(
-            f"{where}: the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."
+        raise BadType(
+            f"the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."
         )
 
 
@@ -689,55 +687,52 @@ def _dtype_name(x: Array) -> str:
     return str(getattr(x.dtype, "name", x.dtype)).removeprefix("torch.")
 
 
-def check_gradient(where: str, grad_output: Array, x: Array, out: Ints) -> None:
+def check_gradient(grad_output: Array, x: Array, out: Ints) -> None:
     """Raise unless `grad_output` fits the output (B, C, *out), and `x` has a gradient at all."""
-    check_arrays(where, x=x, grad_output=grad_output)
-    check_input(where, x, FLOATS)
-    check_grad(where, grad_output, (*x.shape[:2], *out))
+    check_arrays(x=x, grad_output=grad_output)
+    check_input(x, FLOATS)
+    check_grad(grad_output, (*x.shape[:2], *out))
 
 
-def check_winners(where: str, indices: Array, x: Array, out: Ints) -> None:
+def check_winners(indices: Array, x: Array, out: Ints) -> None:
     """Raise unless `indices` are cells of `x`, one for each output."""
     shape, size = (*x.shape[:2], *out), tuple(x.shape[2:])
     repair = "Give those that the pooling of this x gave."
-    check_indices(where, indices, x, "the output", shape, "x", size, repair)
+    check_indices(indices, x, "the output", shape, "x", size, repair)
 
 
 def check_indices(
-    where: str, indices: Array, x: Array, of: str, shape: Ints, grid: str, size: Ints, repair: str
+    indices: Array, x: Array, of: str, shape: Ints, grid: str, size: Ints, repair: str
 ) -> None:
     """Raise unless `indices` have the `shape` of something, and are cells of a `grid` of `size`."""
-    check_arrays(where, indices=indices)
+    check_arrays(indices=indices)
     if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
-        raise TypeError(
-            f"{where}: x and indices must be of one library and on one device; got "
+        raise BadType(
+            f"x and indices must be of one library and on one device; got "
             f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
         )
     if accumulator(indices) != namespace(x).int64:  # in any order of bytes
-        raise TypeError(f"{where}: indices must be int64, flat positions; got {indices.dtype}.")
+        raise BadType(f"indices must be int64, flat positions; got {indices.dtype}.")
     got = tuple(indices.shape)
     if got != shape:
         batch = " Add the batch axis: indices[None]." if (1, *got) == shape else ""
-        raise ValueError(
-            f"{where}: indices must have the shape of {of}, {shape}, one position a value; got "
+        raise BadValue(
+            f"indices must have the shape of {of}, {shape}, one position a value; got "
             f"indices.shape={got}.{batch}"
         )
     if is_transformed(x):  # whose values stand for many, or for none yet: torch looks when it runs
         return
     if x.device != "cpu" and x.device.type == "meta":
-        raise TypeError(
-            f"{where}: indices must have values, to be checked; got a tensor on the device meta."
-        )
+        raise BadType("indices must have values, to be checked; got a tensor on the device meta.")
     outside = (indices < 0) | (indices >= math.prod(size))
     if bool(outside.any()):
-        raise ValueError(
-            f"{where}: all indices must be cells of {grid}, 0 to {math.prod(size) - 1} for size "
+        raise BadValue(
+            f"all indices must be cells of {grid}, 0 to {math.prod(size) - 1} for size "
             f"{size}; got {int(indices[outside][0])}. {repair}"
         )
 
 
 def _check_window(
-    where: str,
     x: Array,
     dtypes: str | None,
     kernel_size: IntOrInts,
@@ -748,40 +743,39 @@ def _check_window(
 ) -> tuple[Window, Ints]:
     """The checked window and how many of it there are."""
     sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-    check_input(where, x, dtypes, **sizes, dilation=dilation)
-    check_flags(where, ceil_mode=ceil_mode)
+    check_input(x, dtypes, **sizes, dilation=dilation)
+    check_flags(ceil_mode=ceil_mode)
     empty = isinstance(stride, (tuple, list)) and not stride
     steps = kernel_size if stride is None or empty else stride
     size = tuple(x.shape[2:])
-    window = make_window(where, kernel_size, steps, padding, dilation, len(size))
+    window = make_window(kernel_size, steps, padding, dilation, len(size))
     most = tuple(kernel // 2 for kernel in window.kernel_size) if _is_torchs(padding) else None
     for kernel, pair in zip(window.kernel_size, window.padding, strict=True):
         if most and max(pair) > kernel // 2:
-            raise ValueError(
-                f"{where}: padding must be at most half of kernel_size, so that a window sees more "
+            raise BadValue(
+                f"padding must be at most half of kernel_size, so that a window sees more "
                 f"than padding; got padding={max(pair)}, kernel_size={kernel}. "
                 f"Use padding <= {kernel // 2}. As (before, after) pairs it may be more."
             )
-    check_fits(where, window, size, ceil_mode, most=most)
+    check_fits(window, size, ceil_mode, most=most)
     out = window.output_size(size, ceil_mode)
-    _check_seen(where, window, size, out)
+    _check_seen(window, size, out)
     pairs = _read(_within(window, size, out), size, out)
     lead, spread = x.shape[:2], [n + sum(pair) for n, pair in zip(size, pairs, strict=True)]
-    check_memory(where, x, the_padded_input=(*lead, *spread), the_output=(*lead, *out))
+    check_memory(x, the_padded_input=(*lead, *spread), the_output=(*lead, *out))
     return window, out
 
 
-def _check_override(where: str, value: object) -> int | None:
+def _check_override(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{where}: divisor_override must be an int or None; got {value!r}.")
+        raise BadType(f"divisor_override must be an int or None; got {value!r}.")
     if value == 0:
-        raise ValueError(
-            f"{where}: divisor_override must not be 0; got divisor_override=0. "
-            f"None counts the cells."
+        raise BadValue(
+            "divisor_override must not be 0; got divisor_override=0. None counts the cells."
         )
-    return one_int(where, "divisor_override", int(value), least=-sys.maxsize)
+    return one_int("divisor_override", int(value), least=-sys.maxsize)
 
 
 def _is_torchs(padding: Padding) -> bool:
@@ -790,7 +784,7 @@ def _is_torchs(padding: Padding) -> bool:
     return not any(isinstance(value, (tuple, list, str)) for value in values)
 
 
-def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
+def _check_seen(window: Window, size: Ints, out: Ints) -> None:
     """Raise for a window of nothing but padding: it has no maximum, and there is no average."""
     for n, o, kernel, s, d, (before, after) in zip(
         size, out, window.kernel_size, window.stride, window.dilation, window.padding, strict=True
@@ -804,15 +798,14 @@ def _check_seen(where: str, window: Window, size: Ints, out: Ints) -> None:
         if start is None and last >= n:
             start = last
         if start is not None:
-            raise ValueError(
-                f"{where}: a window sees nothing but padding: it reads cells {start}, "
+            raise BadValue(
+                f"a window sees nothing but padding: it reads cells {start}, "
                 f"{start + d} and so on, the input has 0 to {n - 1}; got padding="
                 f"({before}, {after}), dilation={d}. Use less of either."
             )
 
 
 def _check_lp(
-    where: str,
     x: Array,
     norm_type: float,
     kernel_size: IntOrInts,
@@ -821,12 +814,12 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
-    power = as_number(where, "norm_type", norm_type)
+    power = as_number("norm_type", norm_type)
     if power == 0 or math.isnan(power):
-        raise ValueError(
-            f"{where}: norm_type must be a number other than 0, as 1/norm_type is taken; "
+        raise BadValue(
+            f"norm_type must be a number other than 0, as 1/norm_type is taken; "
             f"got norm_type={norm_type!r}."
         )
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(where, x, FLOATS, *options)
+    window, out = _check_window(x, FLOATS, *options)
     return window, out, power

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._arrays import Array, Ints, cast, new
 from ._checks import (
+    BadValue,
     IntOrInts,
     check_arrays,
     check_choice,
@@ -20,10 +21,10 @@ from ._checks import (
     check_real,
     check_size,
     check_spatial,
-    ieee,
-    lowered,
     one_int,
     per_axis,
+    public,
+    public_layer,
 )
 from ._windows import step
 from .convolution import METHODS as CONV_METHODS
@@ -45,8 +46,7 @@ from .methods import im2col, native
 from .methods.im2col import COLUMN_BUDGET
 
 
-@lowered
-@ieee
+@public_layer
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -121,19 +121,15 @@ def conv_transpose(
     >>> conv_transpose(np.array([[[1., 2.]]]), np.array([[[1., 0., -1.]]]), stride=2)
     array([[[ 1.,  0.,  1.,  0., -2.]]])
     """
-    where = "conv_transpose"
-    layer = _check_layer(
-        where, x, weight, stride, padding, output_padding, groups, dilation, budget
-    )
+    layer = _check_layer(x, weight, stride, padding, output_padding, groups, dilation, budget)
     if bias is not None:
-        check_bias(where, x, bias, layer.shape[1])
-    _check_method(where, method, x, weight, layer)
+        check_bias(x, bias, layer.shape[1])
+    _check_method(method, x, weight, layer)
     y = METHODS[method](layer, x, weight)
     return cast(y if bias is None else add_bias(y, bias), x.dtype)
 
 
-@lowered
-@ieee
+@public_layer
 def conv_transpose_backward(
     grad_output: Array,
     x: Array,
@@ -195,14 +191,11 @@ def conv_transpose_backward(
     >>> grad_weight, grad_bias
     (array([[[ 7., 10., 13.]]]), array([15.]))
     """
-    where = "conv_transpose_backward"
-    layer = _check_layer(
-        where, x, weight, stride, padding, output_padding, groups, dilation, budget
-    )
-    check_arrays(where, x=x, grad_output=grad_output)
-    check_real(where, x)
-    check_grad(where, grad_output, layer.shape)
-    _check_method(where, method, x, weight, layer)
+    layer = _check_layer(x, weight, stride, padding, output_padding, groups, dilation, budget)
+    check_arrays(x=x, grad_output=grad_output)
+    check_real(x)
+    check_grad(grad_output, layer.shape)
+    _check_method(method, x, weight, layer)
 
     def grad_x() -> Array:
         return ADJOINTS[method](layer, grad_output, weight)
@@ -212,7 +205,7 @@ def conv_transpose_backward(
         shape = tuple(weight.shape)
         return backward_weight(x, grad_output, layer.window, shape, **options)
 
-    return gradients(where, needs, grad_output, grad_x, grad_weight)
+    return gradients(needs, grad_output, grad_x, grad_weight)
 
 
 class _Layer(NamedTuple):
@@ -225,7 +218,6 @@ class _Layer(NamedTuple):
 
 
 def _check_layer(
-    where: str,
     x: Array,
     weight: Array,
     stride: IntOrInts,
@@ -236,45 +228,45 @@ def _check_layer(
     budget: int,
 ) -> _Layer:
     """Every check that the forward and the backward pass share."""
-    check_arrays(where, x=x, weight=weight)
-    check_weight(where, weight, "(C, K/groups, *kernel)")
-    check_rank(where, x, weight)
-    groups = one_int(where, "groups", groups, least=1)
-    budget = one_int(where, "budget", budget, least=1)
+    check_arrays(x=x, weight=weight)
+    check_weight(weight, "(C, K/groups, *kernel)")
+    check_rank(x, weight)
+    groups = one_int("groups", groups, least=1)
+    budget = one_int("budget", budget, least=1)
     channels = x.shape[1]
     got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
     if channels != weight.shape[0]:
-        raise ValueError(
-            f"{where}: x has {channels} channels, but weight expects {weight.shape[0]}, its first "
+        raise BadValue(
+            f"x has {channels} channels, but weight expects {weight.shape[0]}, its first "
             f"axis; {got}"
         )
     if channels % groups:
-        raise ValueError(
-            f"{where}: groups must divide the {channels} channels of x, but {channels} = "
+        raise BadValue(
+            f"groups must divide the {channels} channels of x, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; {got}"
         )
-    size, kernel = check_size(where, x), tuple(weight.shape[2:])
-    window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
+    size, kernel = check_size(x), tuple(weight.shape[2:])
+    window, out = transpose_window(size, kernel, stride, padding, output_padding, dilation)
     shape = (x.shape[0], weight.shape[1] * groups, *out)
     whole = (o + sum(pair) for o, pair in zip(out, window.padding, strict=True))
-    check_memory(where, x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
+    check_memory(x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
     return _Layer(window, shape, groups, budget)
 
 
-def _check_method(where: str, method: str, x: Array, weight: Array, layer: _Layer) -> None:
+def _check_method(method: str, x: Array, weight: Array, layer: _Layer) -> None:
     """Raise unless there is such a method, and it can do what is asked for."""
-    check_choice(where, "method", method, (*METHODS,))
+    check_choice("method", method, (*METHODS,))
     if method == "zero_insertion":
-        check_zeros(where, "the_input_with_zeros", x, layer.window, layer.shape)
+        check_zeros("the_input_with_zeros", x, layer.window, layer.shape)
     if method == "matrix":
-        _check_matrix(where, weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
+        _check_matrix(weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
     if method == "native":
-        native.check(where, x, layer.window)
+        native.check(x, layer.window)
 
 
-def _check_matrix(where: str, weight: Array, rows: int, cells: int) -> None:
+def _check_matrix(weight: Array, rows: int, cells: int) -> None:
     """Raise for a matrix, or a basis to be convolved, that would not fit the memory."""
-    check_memory(where, weight, the_matrix=(rows, cells), the_basis=(cells, cells))
+    check_memory(weight, the_matrix=(rows, cells), the_basis=(cells, cells))
 
 
 def _auto(layer: _Layer, x: Array, weight: Array) -> Array:
@@ -361,7 +353,7 @@ def _explicit(weight: Array, window: Window, x_shape: Ints, groups: int) -> Arra
     return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
 
 
-@ieee
+@public
 def conv_matrix(
     weight: Array,
     input_size: IntOrInts,
@@ -405,27 +397,27 @@ def conv_matrix(
     array([[1., 2., 3., 0., 0.],
            [0., 0., 1., 2., 3.]])
     """
-    where = "conv_matrix"
-    check_arrays(where, weight=weight)
-    check_weight(where, weight, "(K, C/groups, *kernel)")
-    groups = one_int(where, "groups", groups, least=1)
+    check_arrays(weight=weight)
+    check_weight(weight, "(K, C/groups, *kernel)")
+    groups = one_int("groups", groups, least=1)
     if weight.shape[0] % groups:
-        raise ValueError(
-            f"{where}: groups must divide the {weight.shape[0]} kernels of weight; got "
+        raise BadValue(
+            f"groups must divide the {weight.shape[0]} kernels of weight; got "
             f"weight.shape={tuple(weight.shape)}, groups={groups}."
         )
-    size = per_axis(where, "input_size", input_size, weight.ndim - 2, least=1)
-    window = make_window(where, tuple(weight.shape[2:]), stride, padding, dilation, len(size))
-    check_fits(where, window, size)
+    size = per_axis("input_size", input_size, weight.ndim - 2, least=1)
+    window = make_window(tuple(weight.shape[2:]), stride, padding, dilation, len(size))
+    check_fits(window, size)
     rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
     padded = math.prod([n + sum(pair) for n, pair in zip(size, window.padding, strict=True)])
-    _check_matrix(where, weight, weight.shape[0] * rows, channels * cells)
-    check_memory(where, weight, the_padded_basis=(channels * cells, channels * padded))
+    _check_matrix(weight, weight.shape[0] * rows, channels * cells)
+    check_memory(weight, the_padded_basis=(channels * cells, channels * padded))
     matrix = _explicit(weight, window, (channels, *size), groups)
     return cast(matrix, weight.dtype)
 
 
+@public
 def zero_insert(x: Array, stride: IntOrInts) -> Array:
     """Put ``stride - 1`` zeros between each two neighbours, along every spatial axis.
 
@@ -455,16 +447,16 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     >>> zero_insert(np.array([[[1, 2, 3]]]), 2)
     array([[[1, 0, 2, 0, 3]]])
     """
-    where = "zero_insert"
-    check_arrays(where, x=x)
-    check_spatial(where, x, stride=stride)
-    size = check_size(where, x)
-    steps = per_axis(where, "stride", stride, x.ndim - 2, least=1, alike=True)
+    check_arrays(x=x)
+    check_spatial(x, stride=stride)
+    size = check_size(x)
+    steps = per_axis("stride", stride, x.ndim - 2, least=1, alike=True)
     out = tuple((n - 1) * s + 1 for n, s in zip(size, steps, strict=True))
-    check_memory(where, x, the_output=(*x.shape[:2], *out))
+    check_memory(x, the_output=(*x.shape[:2], *out))
     return insert_zeros(x, steps)
 
 
+@public
 def overlap_count(
     input_size: IntOrInts,
     kernel_size: IntOrInts,
@@ -505,12 +497,11 @@ def overlap_count(
     >>> overlap_count(4, 4, stride=2)
     array([1, 1, 2, 2, 2, 2, 2, 2, 1, 1])
     """
-    where = "overlap_count"
     rank = len(input_size) if isinstance(input_size, (tuple, list)) else 1
-    size = per_axis(where, "input_size", input_size, rank, least=1)
-    kernel = per_axis(where, "kernel_size", kernel_size, rank, least=1, alike=True)
-    window, out = transpose_window(where, size, kernel, stride, padding, output_padding, dilation)
-    check_memory(where, np.zeros((), int), the_output=out)
+    size = per_axis("input_size", input_size, rank, least=1)
+    kernel = per_axis("kernel_size", kernel_size, rank, least=1, alike=True)
+    window, out = transpose_window(size, kernel, stride, padding, output_padding, dilation)
+    check_memory(np.zeros((), int), the_output=out)
     options = zip(size, window.stride, kernel, window.dilation, window.padding, out, strict=True)
     return reduce(np.multiply.outer, (_reached(*each) for each in options))
 

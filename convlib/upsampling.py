@@ -22,6 +22,8 @@ from ._arrays import (
     new,
 )
 from ._checks import (
+    BadType,
+    BadValue,
     Host,
     IntOrInts,
     as_number,
@@ -32,13 +34,14 @@ from ._checks import (
     check_memory,
     check_size,
     check_spatial,
-    ieee,
     one_int,
     per_axis,
+    public,
 )
 from ._windows import add_to_cells
 
 
+@public
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     r"""Lay blocks of channels out as pixels: each cell becomes a square of r by r.
 
@@ -73,13 +76,12 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     >>> pixel_shuffle(np.array([[[1, 2, 3], [10, 20, 30]]]), 2)
     array([[[ 1, 10,  2, 20,  3, 30]]])
     """
-    where = "pixel_shuffle"
-    r, rank = _check_factor(where, x, "upscale_factor", upscale_factor)
+    r, rank = _check_factor(x, "upscale_factor", upscale_factor)
     batch, channels, *size = x.shape
-    check_memory(where, x, the_output=(batch, -(-channels // r**rank), *(n * r for n in size)))
+    check_memory(x, the_output=(batch, -(-channels // r**rank), *(n * r for n in size)))
     if channels % r**rank:
-        raise ValueError(
-            f"{where}: the channels of x must be a multiple of upscale_factor**{rank} = "
+        raise BadValue(
+            f"the channels of x must be a multiple of upscale_factor**{rank} = "
             f"{r}**{rank} = {r**rank}, one for each cell of a block, but {channels} = "
             f"{channels // r**rank} * {r**rank} + {channels % r**rank}; got "
             f"x.shape={tuple(x.shape)}."
@@ -92,6 +94,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     return y.reshape(batch, channels // r**rank, *(n * r for n in size))
 
 
+@public
 def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     """Undo `pixel_shuffle`: every square of pixels becomes channels. Also its backward pass.
 
@@ -123,12 +126,11 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     array([[[ 1,  2,  3],
             [10, 20, 30]]])
     """
-    where = "pixel_unshuffle"
-    r, rank = _check_factor(where, x, "downscale_factor", downscale_factor)
+    r, rank = _check_factor(x, "downscale_factor", downscale_factor)
     batch, channels, *size = x.shape
     if any(n % r for n in size):
-        raise ValueError(
-            f"{where}: downscale_factor must divide every spatial size of x; got "
+        raise BadValue(
+            f"downscale_factor must divide every spatial size of x; got "
             f"downscale_factor={r}, x.shape={tuple(x.shape)}."
         )
     blocks = x.reshape(batch, channels, *(m for n in size for m in (n // r, r)))
@@ -138,7 +140,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     return y.reshape(batch, channels * r**rank, *(n // r for n in size))
 
 
-@ieee
+@public
 def resize(
     x: Array,
     size: IntOrInts | None = None,
@@ -194,17 +196,16 @@ def resize(
     >>> resize(x, 4, mode="linear")
     array([[[ 0. ,  2.5,  7.5, 10. ]]])
     """
-    where = "resize"
-    check_arrays(where, x=x)
-    _check_cells(where, x, size, scale_factor)
-    out, steps = _check_resize(where, x, size, scale_factor, mode)
+    check_arrays(x=x)
+    _check_cells(x, size, scale_factor)
+    out, steps = _check_resize(x, size, scale_factor, mode)
     y = cast(x, accumulator(x))
     for axis, rows in _rows(x, out, steps, mode):
         y = _gather(y, rows, axis)
     return cast(y, x.dtype)
 
 
-@ieee
+@public
 def resize_backward(
     grad_output: Array,
     x: Array,
@@ -244,11 +245,10 @@ def resize_backward(
     >>> resize_backward(np.array([[[1., 2., 3., 4.]]]), np.zeros((1, 1, 2)), 4)
     array([[[3., 7.]]])
     """
-    where = "resize_backward"
-    check_arrays(where, x=x, grad_output=grad_output)
-    _check_cells(where, x, size, scale_factor)
-    out, steps = _check_resize(where, x, size, scale_factor, mode)
-    check_grad(where, grad_output, (*x.shape[:2], *out))
+    check_arrays(x=x, grad_output=grad_output)
+    _check_cells(x, size, scale_factor)
+    out, steps = _check_resize(x, size, scale_factor, mode)
+    check_grad(grad_output, (*x.shape[:2], *out))
     grad = cast(grad_output, accumulator(x))
     for axis, rows in _rows(x, out, steps, mode):
         grad = _scatter(grad, rows, axis, x.shape[axis])
@@ -300,50 +300,48 @@ def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tu
 
 
 def _check_resize(
-    where: str,
     x: Array,
     size: IntOrInts | None,
     scale_factor: float | Sequence[float] | None,
     mode: str,
 ) -> tuple[Ints, Sequence[float]]:
     """Check the options: the size to reach, and cells of `x` from one output to the next."""
-    check_choice(where, "mode", mode, ("nearest", "linear"))
+    check_choice("mode", mode, ("nearest", "linear"))
     if mode == "linear" and is_whole(x):
-        raise TypeError(
-            f'{where}: mode="linear" needs values between whole numbers; got dtype {x.dtype}. '
+        raise BadType(
+            f'mode="linear" needs values between whole numbers; got dtype {x.dtype}. '
             f'Convert x to a float dtype, or use mode="nearest".'
         )
     if (size is None) == (scale_factor is None):
-        raise ValueError(
-            f"{where}: give either size or scale_factor; got size={size!r}, "
-            f"scale_factor={scale_factor!r}."
+        raise BadValue(
+            f"give either size or scale_factor; got size={size!r}, scale_factor={scale_factor!r}."
         )
     input_size = tuple(int(n) for n in x.shape[2:])  # torch.jit.trace has tensors there
     rank = len(input_size)
     if size is not None:
-        out = per_axis(where, "size", size, rank, least=1)
+        out = per_axis("size", size, rank, least=1)
         steps = [n / o for n, o in zip(input_size, out, strict=True)]
     else:
-        scales = _scales(where, scale_factor, rank)
+        scales = _scales(scale_factor, rank)
         out = tuple(math.floor(n * scale) for n, scale in zip(input_size, scales, strict=True))
         steps = [1 / scale for scale in scales]
     if min(out) < 1:
-        raise ValueError(
-            f"{where}: nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
+        raise BadValue(
+            f"nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
         )
-    check_memory(where, x, the_output=(*x.shape[:2], *out))
-    check_memory(where, Host, the_table_of_weights=(8, max(out)))
+    check_memory(x, the_output=(*x.shape[:2], *out))
+    check_memory(Host, the_table_of_weights=(8, max(out)))
     return out, steps
 
 
-def _scales(where: str, scale_factor: object, rank: int) -> list[float]:
+def _scales(scale_factor: object, rank: int) -> list[float]:
     values = (
         list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * rank
     )
-    numbers = [as_number(where, "scale_factor", value) for value in values]
+    numbers = [as_number("scale_factor", value) for value in values]
     if len(numbers) != rank or not all(0 < v < sys.maxsize for v in numbers):
-        raise ValueError(
-            f"{where}: scale_factor must be a positive number or {rank} of them, one per axis; "
+        raise BadValue(
+            f"scale_factor must be a positive number or {rank} of them, one per axis; "
             f"got scale_factor={scale_factor!r}."
         )
     return numbers
@@ -377,13 +375,13 @@ def _linear(xp: ModuleType, n: int, out: int, step: float) -> Rows:
     return [(left, 1 - (at - left)), ((left + 1).clip(None, n - 1), at - left)]
 
 
-def _check_cells(where: str, x: Array, size: object, scale_factor: object) -> None:
+def _check_cells(x: Array, size: object, scale_factor: object) -> None:
     """Raise unless `x` is a batch with something to resample."""
-    check_spatial(where, x, size=size, scale_factor=scale_factor)
-    check_size(where, x)
+    check_spatial(x, size=size, scale_factor=scale_factor)
+    check_size(x)
 
 
-def _check_factor(where: str, x: Array, name: str, factor: int) -> tuple[int, int]:
-    check_arrays(where, x=x)
-    check_batched(where, x)
-    return one_int(where, name, factor, least=1), x.ndim - 2
+def _check_factor(x: Array, name: str, factor: int) -> tuple[int, int]:
+    check_arrays(x=x)
+    check_batched(x)
+    return one_int(name, factor, least=1), x.ndim - 2

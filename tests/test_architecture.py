@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import convlib as cl
+from convlib import _checks
 
 PACKAGE = Path(cl.__file__).parent
 ROOT = PACKAGE.parent
@@ -261,6 +262,26 @@ def test_parameters_are_those_of_the_contract(name):
     signature = inspect.signature(getattr(cl, name))
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     assert str(inspect.Signature(bare)) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "clear_scratch"])
+def test_every_public_function_has_the_door(name):
+    """So what it refuses is told in its name, and NumPy does not warn; `clear_scratch` can't."""
+    door = _checks.public(lambda: None)
+    assert getattr(cl, name).__code__ is door.__code__
+    assert getattr(cl, name).__wrapped__.__name__ == name
+
+
+def test_only_the_door_names_the_function():
+    """A check does not know who called; so it raises what the door tells on."""
+    for path in SOURCES:
+        if module_of(path) not in ("plot", "labs"):
+            raised = {
+                node.exc.func.id
+                for node in ast.walk(ast.parse(path.read_text("utf-8")))
+                if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+            }
+            assert path.name == "_checks.py" or raised <= {"BadValue", "BadType"}, path.name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

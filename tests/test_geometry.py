@@ -54,15 +54,15 @@ def test_sizes_are_plain_ints():
 
 
 def test_a_window_by_hand():
-    window = make_window("f", 3, 2, 1, 2, 2)
+    window = make_window(3, 2, 1, 2, 2)
     assert window == Window((3, 3), (2, 2), (2, 2), ((1, 1), (1, 1)))  # zeros beyond the edge
     assert window.mode == "zeros"
 
 
 def test_a_point_is_one_cell_at_every_step():
-    assert make_window("f", 1, 1, 0, 1, 2).is_point
-    assert not make_window("f", 2, 1, 0, 1, 2).is_point  # four cells
-    assert not make_window("f", 1, 2, 0, 1, 2).is_point  # passes cells over
+    assert make_window(1, 1, 0, 1, 2).is_point
+    assert not make_window(2, 1, 0, 1, 2).is_point  # four cells
+    assert not make_window(1, 2, 0, 1, 2).is_point  # passes cells over
 
 
 @pytest.mark.parametrize("name", ["kernel_size", "stride", "padding", "dilation"])
@@ -88,8 +88,8 @@ def test_the_most_padding_is_a_repair_too(call):
 
 def test_an_odd_surplus_of_same_padding_goes_after():
     # d*(N - 1) = 1*(4 - 1) = 3 cells are missing: 1 before, 2 after
-    assert make_window("f", 4, 1, "same", 1, 1).padding == ((1, 2),)
-    assert make_window("f", (3, 2), 1, "same", (2, 3), 2).padding == ((2, 2), (1, 2))
+    assert make_window(4, 1, "same", 1, 1).padding == ((1, 2),)
+    assert make_window((3, 2), 1, "same", (2, 3), 2).padding == ((2, 2), (1, 2))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_tiles_keep_the_last_axes_whole():
 
 @given(g=geometries(), data=st.data())
 def test_a_tile_reads_from_its_first_windows_start_to_its_last_windows_end(g, data):
-    window = make_window("f", g.kernel, g.stride, g.padding, g.dilation, g.rank)
+    window = make_window(g.kernel, g.stride, g.padding, g.dilation, g.rank)
     box = []
     for o in g.out:
         start = data.draw(st.integers(0, o - 1))
@@ -372,14 +372,14 @@ def test_the_repair_that_a_message_names_is_the_nearest_that_works(n, kernel, di
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pair", [(0, 3), (3, 0), (4, 0), (0, 5)])
 def test_a_small_input_is_mirrored_and_wrapped_only_so_far(mode, pair):
-    window = make_window("f", 1, 1, (pair,), 1, 1, mode)
+    window = make_window(1, 1, (pair,), 1, 1, mode)
     most = {"reflect": 3, "circular": 4}.get(mode, 9)  # for size 4
     if max(pair) <= most:
-        assert check_padding("f", window, (4,)) is None
+        assert check_padding(window, (4,)) is None
         return
-    words = rf'^f: padding_mode="{mode}".* got padding {max(pair)} for size 4\. Use .*<= {most}'
+    words = rf'^padding_mode="{mode}".* got padding {max(pair)} for size 4\. Use .*<= {most}'
     with pytest.raises(ValueError, match=words):
-        check_padding("f", window, (4,))
+        check_padding(window, (4,))
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,4 @@ def test_growth_by_hand():
     # rows of A.T have three entries of 1 or -1: 2*1 + 2/2 + 2/2 = 4, or 2/2 + 2/2 + 2*1 = 4
     assert winograd.Maps((3,), image(1, 1, 8), (2,)).growth == 4
     assert winograd.Maps((3, 3), image(1, 1, 8, 8), (2, 2)).growth == 4 * 4
-    assert (
-        fft.Maps(make_window("f", 3, 1, 0, 1, 2), (30, 30), image(1, 1, 32, 32)).growth == 16
-    )  # 16x16
+    assert fft.Maps(make_window(3, 1, 0, 1, 2), (30, 30), image(1, 1, 32, 32)).growth == 16  # 16x16

@@ -134,7 +134,7 @@ def test_autograd_of_each_is_the_other(torch):
 
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 1), (2, 2), (1, 2)])
 def test_columns_are_laid_out_where_the_last_ones_were(kernel, stride):
-    x, window = whole(1, 2, 6), make_window("f", kernel, stride, 0, 1, 1)
+    x, window = whole(1, 2, 6), make_window(kernel, stride, 0, 1, 1)
     kept = Scratch(x)
     columns = to_columns(x, window, 1, kept)
     assert np.shares_memory(columns, to_columns(x, window, 1, kept))
@@ -145,7 +145,7 @@ def test_columns_are_laid_out_where_the_last_ones_were(kernel, stride):
 
 
 def test_columns_of_single_cells_are_the_input_itself():
-    x, window = whole(1, 2, 6), make_window("f", 1, 1, 0, 1, 1)
+    x, window = whole(1, 2, 6), make_window(1, 1, 0, 1, 1)
     assert np.shares_memory(to_columns(x, window, 1, Scratch(x)), x)
 
 

@@ -124,7 +124,7 @@ def test_backward_is_the_same_for_every_budget(xp, g):
 
 @given(g=geometries(batches=(0, 1, 3)))
 def test_columns_of_a_tile_fit_the_budget(g):
-    window = make_window("f", g.kernel, g.stride, g.padding, g.dilation, g.rank)
+    window = make_window(g.kernel, g.stride, g.padding, g.dilation, g.rank)
     rows = np.zeros((1, 1, 1))
     out, column = (g.batch, *g.out), g.column_bytes()
     for kernels, budget in product((1, 100), (1, 3 * column, 10 * column)):
@@ -202,7 +202,7 @@ def test_auto_keeps_what_is_not_finite_in_its_place(torch, value):
     x = rng.standard_normal((1, 48, 24, 24)).astype(np.float32)
     weight = rng.standard_normal((48, 48, 3, 3)).astype(np.float32)
     x[0, 3, 10, 11] = value
-    assert choose(x, weight, make_window("f", 3, 1, 1, 1, 2), 1) == "winograd"
+    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == "winograd"
     y = cl.conv(x, weight, padding=1)
     expected = torch.nn.functional.conv2d(*map(torch.from_numpy, (x, weight)), padding=1).numpy()
     np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
@@ -409,7 +409,7 @@ def test_what_auto_chooses(shapes, options, method):
     options = {"dtype": "f4", "stride": 1, "padding": 1, "dilation": 1, "groups": 1} | options
     x, weight = (np.ones(shape, options["dtype"]) for shape in shapes)
     geometry = (options[name] for name in ("stride", "padding", "dilation"))
-    window = make_window("f", weight.shape[2:], *geometry, weight.ndim - 2)
+    window = make_window(weight.shape[2:], *geometry, weight.ndim - 2)
     assert choose(x, weight, window, options["groups"]) == method
 
 
@@ -429,7 +429,7 @@ def test_a_slow_blas_makes_small_maps_worth_a_transform(
     monkeypatch.setattr(_work, "_blas", lambda: [SimpleNamespace(architecture=architecture)])
     x = np.ones((1, channels, side, side), np.float32)
     weight = np.ones((channels, channels, 3, 3), np.float32)
-    assert choose(x, weight, make_window("f", 3, 1, 1, 1, 2), 1) == method
+    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == method
 
 
 def test_few_tiles_are_small_ones(monkeypatch):
@@ -443,7 +443,7 @@ def test_few_tiles_are_small_ones(monkeypatch):
         ((1, 1, 9), (2,)),
         ((1, 1, 12, 12, 12), (3, 3, 3)),  # of three axes, tiles of 2 outputs are the large ones
     ):
-        window = make_window("f", kernel, 1, 1 if kernel == (3, 3) else 0, 1, len(kernel))
+        window = make_window(kernel, 1, 1 if kernel == (3, 3) else 0, 1, len(kernel))
         weight = np.ones((1, 1, *kernel))
         winograd.forward(np.ones(shape), weight, window, groups=1, budget=1)
     assert steps == [(4, 4), (2, 2), (4, 4), (2, 1), (2,), (2, 2, 2)]
@@ -451,7 +451,7 @@ def test_few_tiles_are_small_ones(monkeypatch):
 
 def test_auto_is_im2col_for_tensors(torch):
     x, weight = (torch.ones(shape) for shape in IMAGE_48)
-    assert choose(x, weight, make_window("f", 3, 1, 1, 1, 2), 1) == "im2col"
+    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == "im2col"
 
 
 # ---- how the work is cut ----
@@ -499,7 +499,7 @@ def test_each_thread_has_its_part(monkeypatch, method):
 
 def test_small_images_share_a_tile():
     def tiles_of_two_images(kernel, side):
-        window, rows = make_window("f", kernel, 1, 0, 1, 2), np.zeros((1, 1, kernel**2))
+        window, rows = make_window(kernel, 1, 0, 1, 2), np.zeros((1, 1, kernel**2))
         shapes = (2, 1, side + kernel - 1, side + kernel - 1), (2, 1, side, side)
         limit = im2col._limit(*shapes, window, rows, cl.COLUMN_BUDGET, 1)
         return len(im2col._tiles(*shapes, window, limit))
@@ -553,7 +553,7 @@ def test_columns_of_neighbouring_windows_are_one_copy(monkeypatch):
 def test_the_fft_copies_nothing_where_no_stride_skips(monkeypatch):
     y, x, weight = np.ones((1, 1, 5)), np.ones((1, 1, 7)), np.ones((1, 1, 3))
     monkeypatch.setattr(_points, "forward", lambda *_, **__: y)
-    window = make_window("f", 3, 1, 0, 1, 1)
+    window = make_window(3, 1, 0, 1, 1)
     assert fft.forward(x, weight, window, groups=1, budget=1) is y
     every_other = fft.forward(x, weight, replace(window, stride=(2,)), groups=1, budget=1)
     assert every_other.shape == (1, 1, 3)
@@ -573,12 +573,12 @@ def test_the_fft_copies_nothing_where_no_stride_skips(monkeypatch):
     ],
 )
 def test_what_winograd_suits(kernel, stride, dilation, suits):
-    window = make_window("f", kernel, stride, 0, dilation, len(kernel))
+    window = make_window(kernel, stride, 0, dilation, len(kernel))
     assert winograd.suits(window) is suits
 
 
 def test_broad_rows_go_by_rows_of_outputs_where_a_group_has_few_weights():
-    window = make_window("f", (3, 3), 1, 1, 1, 2)
+    window = make_window((3, 3), 1, 1, 1, 2)
     for groups, out, by_kernels in (
         (64, (8, 60), False),  # nine weights a group, whatever their number in all
         (64, (8, 55), True),

@@ -13,6 +13,9 @@ import math
 from dataclasses import replace
 
 from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
+from .._checks import (
+    BadValue,
+)
 from .._windows import step, windows
 from .._work import Scratch
 from ..geometry import Window
@@ -79,11 +82,11 @@ def _side(span: int, out: int) -> int:
     return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
 
 
-def check(where: str, x: Array, window: Window) -> None:
+def check(x: Array, window: Window) -> None:
     """Raise for numbers that may not be rounded."""
     if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
-        raise ValueError(
-            f'{where}: method="fft" takes real numbers that are not integers, for it rounds; got '
+        raise BadValue(
+            f'method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
 

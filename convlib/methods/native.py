@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from .._arrays import Array, Ints, is_tensor, is_transformed, namespace, new
+from .._checks import (
+    BadValue,
+)
 from .._windows import pad, unpad
 from ..geometry import Window
 
@@ -15,12 +18,12 @@ def takes_over(x: Array) -> bool:
     return is_transformed(x) and x.is_floating_point() and x.ndim <= 5
 
 
-def check(where: str, x: Array, window: Window) -> None:
+def check(x: Array, window: Window) -> None:
     """Raise where there is no such kernel."""
     rank = x.ndim - 2
     if not is_tensor(x) or rank > 3:
-        raise ValueError(
-            f'{where}: method="native" is the array library\'s own kernel; torch has one for 1 to '
+        raise BadValue(
+            f'method="native" is the array library\'s own kernel; torch has one for 1 to '
             f"3 spatial axes, NumPy has none; got a {type(x).__name__} with {rank} spatial axes. "
             f'Use method="auto", or convert with torch.from_numpy.'
         )

@@ -21,6 +21,9 @@ from typing import Any
 import numpy as np
 
 from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace
+from .._checks import (
+    BadValue,
+)
 from .._work import Scratch
 from ..geometry import Window
 from ..lowering import taps_first
@@ -137,11 +140,11 @@ def suits(window: Window) -> bool:
     return plain and max(window.kernel_size) <= most
 
 
-def check(where: str, x: Array, window: Window) -> None:
+def check(x: Array, window: Window) -> None:
     """Raise where the method does not apply."""
     if not suits(window) or is_whole(x):
-        raise ValueError(
-            f'{where}: method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
+        raise BadValue(
+            f'method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
             f"side (3 from three axes on) and no integers, for its maps divide; got "
             f"stride={window.stride}, dilation={window.dilation}, kernel_size="
             f'{window.kernel_size}, dtype {x.dtype}. Use method="auto".'

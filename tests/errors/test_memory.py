@@ -178,6 +178,6 @@ def test_a_gpu_has_a_memory_of_its_own(monkeypatch):
     told = SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(total_memory=100))
     monkeypatch.setattr(_checks, "namespace", lambda like: SimpleNamespace(cuda=told))
     tensor = SimpleNamespace(device=SimpleNamespace(type="cuda"), dtype=np.dtype("float32"))
-    _checks.check_memory("conv", tensor, the_output=(5, 5))
+    _checks.check_memory(tensor, the_output=(5, 5))
     with pytest.raises(ValueError, match="would take 104 bytes, and there are 100 bytes"):
-        _checks.check_memory("conv", tensor, the_output=(26,))
+        _checks.check_memory(tensor, the_output=(26,))
