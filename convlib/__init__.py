@@ -16,6 +16,7 @@ where its input is a file mapped to memory. Long doubles are taken where floats 
 the digits of a float64 at least: constants and tables have no more.
 """
 
+from ._tuning import COLUMN_BUDGET
 from ._work import clear_scratch
 from .activations import (
     celu,
@@ -75,7 +76,6 @@ from .groups import (
     separable_conv,
 )
 from .lowering import col2im, im2col
-from .methods.im2col import COLUMN_BUDGET
 from .networks import (
     NETWORKS,
     Layer,

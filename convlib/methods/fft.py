@@ -13,16 +13,13 @@ import math
 from dataclasses import replace
 
 from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
-from .._checks import (
-    BadValue,
-)
+from .._checks import BadValue, check_memory
+from .._layer import ConvLayer
+from .._tuning import FFT_SIDE
 from .._windows import step, windows
 from .._work import Scratch
 from ..geometry import Window
 from . import _points
-
-LEAST_SIDE = 16
-"""Cells of a tile along an axis, at least: below, most of a tile would wrap around."""
 
 
 class Maps:
@@ -79,26 +76,32 @@ class Maps:
 def _side(span: int, out: int) -> int:
     """A power of two: some four spans, so that little wraps, but no more than there is to do."""
     most = 2 ** math.ceil(math.log2(span + out - 1)) if span + out > 2 else 2
-    return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
+    return max(2, min(most, max(FFT_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
 
 
-def check(x: Array, window: Window) -> None:
-    """Raise for numbers that may not be rounded."""
+def check(x: Array, layer: ConvLayer) -> None:
+    """Raise for numbers that may not be rounded, or more outputs than the memory holds."""
     if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
         raise BadValue(
             f'method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
+    check_memory(x, the_outputs_at_stride_1=_every_output(layer).y_shape)
 
 
-def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
-    every = replace(window, stride=(1,) * len(window.stride))
-    out = window.output_size(tuple(x.shape[2:]))
-    maps = Maps(window, every.output_size(tuple(x.shape[2:])), x)
-    y = _points.forward(maps, x, weight, every, groups=groups, budget=budget)
-    if out == tuple(y.shape[2:]):
+    every = _every_output(layer)
+    y = _points.forward(Maps(every.window, every.out, x), x, weight, every)
+    if layer.out == tuple(y.shape[2:]):
         return y
-    kept = new((*y.shape[:2], *out), y, fill=False)
-    kept[...] = y[(..., *(step(s, n) for s, n in zip(window.stride, y.shape[2:], strict=True)))]
+    kept = new(layer.y_shape, y, fill=False)
+    strides = zip(layer.window.stride, every.out, strict=True)
+    kept[...] = y[(..., *(step(s, n) for s, n in strides))]
     return kept
+
+
+def _every_output(layer: ConvLayer) -> ConvLayer:
+    """The same at stride 1: the transform gives all outputs."""
+    plain = (1,) * len(layer.window.stride)
+    return layer.over(layer.x_shape, replace(layer.window, stride=plain))
