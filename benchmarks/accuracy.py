@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 import convlib as cl
-from convlib.methods import winograd
-from convlib.methods._loudness import PROMISE
+from convlib._tuning import WINOGRAD_LARGE
+from convlib._work import Scratch
+from convlib.methods._loudness import PROMISE, Loudness
 
 from .layers import CONVOLUTIONS, Case, all_cases
 
@@ -39,11 +40,15 @@ def error(found: Any, truth: np.ndarray) -> float:
 def promised(case: Case, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The unit of the promise: ``n * eps`` times the output's own sum of |w||x|, or the usual one.
 
-    The usual one is the median over the outputs, for the mean of the kernels of a group.
+    What is usual in a group, the library finds: see "Fast algorithms".
     """
     own = cl.conv(abs(x), abs(weight), method="im2col", **case.options)
-    of_groups = own.reshape(case.options["groups"], -1, *own.shape[2:]).mean(axis=1)
-    return EPS * math.prod(weight.shape[1:]) * np.maximum(own, np.median(of_groups))
+    loudness = Loudness(weight, case.options["groups"], x.dtype)
+    with Scratch(x) as scratch:
+        loudness.hear(tuple(slice(0, n) for n in (len(x), *x.shape[2:])), x, scratch)
+    of_kernels = loudness.usual().repeat(len(weight) // case.options["groups"], axis=1)
+    usual = of_kernels.reshape(*own.shape[:2], *(1 for _ in x.shape[2:]))
+    return EPS * math.prod(weight.shape[1:]) * np.maximum(own, usual)
 
 
 def problem(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +133,7 @@ def winograd_factors(figures: list[dict[str, Any]]) -> tuple[list[float], list[f
         if "winograd" in errors and errors["winograd"] != errors["im2col"] and case.weight:
             outputs = 7 - case.weight[2]  # of a tile, per axis; these layers keep their size
             tiles = math.prod(-(-n // outputs) for n in case.x[1:])
-            factors[tiles < winograd.MANY].append(errors["winograd"] / errors["im2col"])
+            factors[tiles < WINOGRAD_LARGE].append(errors["winograd"] / errors["im2col"])
     return factors
 
 
@@ -177,7 +182,7 @@ several partial sums and adds those at the end: with thousands of terms that sho
 and without the 1×1 kernels, Winograd's error is {min(large):.0f} to {max(large):.0f} times
 im2col's. (The table shows the worst layer of each kind for each method, so its ratios differ.)
 [Fast algorithms](beyond/fast-algorithms.ipynb) explains why: its transforms subtract numbers of
-similar size. That holds for its large tiles. Where a layer is too small for {winograd.MANY} of
+similar size. That holds for its large tiles. Where a layer is too small for {WINOGRAD_LARGE} of
 them, convlib takes tiles of 2×2 outputs, and the error is {min(small):.1f} to {max(small):.1f}
 times im2col's. {by_columns} layers are in neither count. Their kernels see one to four channels. An
 output is then a sum of few products, and what is promised below is small: too small for large
