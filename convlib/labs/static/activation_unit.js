@@ -61,7 +61,7 @@ export const unitView = {
     const dotName = (slope, n) => `${state.revealed && slope === 0 ? "cl-dot-off" : "cl-dot-on"}${n === at ? " cl-dot-here" : ""}`;
     function tabulate({ sums, outputs, slopes }) {
       const hide = (value) => (state.revealed ? format(value) : "?");
-      const rows = [batch.map(format), sums.map((z) => format(z)), outputs.map((y) => hide(y)), slopes.map((slope) => hide(slope))];
+      const rows = [batch.map((a) => format(a)), sums.map((z) => format(z)), outputs.map((y) => hide(y)), slopes.map((slope) => hide(slope))];
       table.replaceChildren(...rows.map((row, n) => h("tr", {}, h("th", { scope: "row" }, t.rows[n]),
         row.map((text, i) => h("td", { class: `${i === at ? "cl-here" : ""} ${state.revealed && n === 3 && slopes[i] === 0 ? "cl-off" : ""}`.trim() }, text)))));
     }

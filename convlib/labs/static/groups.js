@@ -52,7 +52,7 @@ function columns({ channels: C, kernels: K, groups: G, layers, shuffle, channel 
       lit: places(K).filter((i) => first.lit.includes(names[i])) });
   }
   if (layers > 1) {
-    const stack = [shuffle ? { ...layer, shuffleAfter: G } : layer, layer];
+    const stack = [{ ...layer, shuffleAfter: shuffle }, layer];
     all.push({ kind: "layer", title: t.layer(2), names: places(K), wires: joined(connections(K, K, G)),
       lit: reach(C, stack, channel)[1] });
   }
@@ -63,14 +63,14 @@ function columns({ channels: C, kernels: K, groups: G, layers, shuffle, channel 
 // Lines, weights and multiply-adds of all layers.
 function costs({ channels, kernels, kernel_size: kernelSize, size, layers }, groups) {
   const total = { lines: 0, weights: 0, work: 0 };
-  let [inChannels, height] = [channels, size];
+  let [inChannels, side] = [channels, size];
   for (let layer = 0; layer < layers; layer += 1) {
-    const cost = convCost({ inChannels, outChannels: kernels, kernelSize, groups, height, width: height,
+    const cost = convCost({ inChannels, outChannels: kernels, kernelSize, groups, size: side,
       padding: Math.floor((kernelSize - 1) / 2), bias: false });
     total.lines += joined(connections(inChannels, kernels, groups)).length;
     total.weights += cost.parameters;
     total.work += cost.multiplyAdds;
-    [inChannels, height] = [kernels, cost.outputShape[2]];
+    [inChannels, side] = [kernels, cost.size];
   }
   return total;
 }

@@ -63,17 +63,17 @@ const newId = () => `cl-lab-${(count += 1)}`;
 // ---- controls: each is { el, show(value) } and calls onchange(value) when the reader acts ----
 
 // A whole number with a button on either side.
-export function stepper({ label, min = 0, max = 9, step = 1, onchange }) {
+export function stepper({ label, min, max, onchange }) {
   const t = wording(words);
   const id = newId();
   const input = h("input", {
-    id, type: "number", inputmode: "numeric", min, max, step,
+    id, type: "number", inputmode: "numeric", min, max,
     onchange: () => set(input.valueAsNumber),
   });
   const button = (sign, word, by) =>
     h("button", { type: "button", "aria-label": `${label}: ${word}`, onclick: () => set(input.valueAsNumber + by) }, sign);
-  const less = button("−", t.less, -step);
-  const more = button("+", t.more, step);
+  const less = button("−", t.less, -1);
+  const more = button("+", t.more, 1);
   let current = min;
   function set(value) {
     const next = Number.isFinite(value) ? clamp(value, min, max) : current;
@@ -91,7 +91,7 @@ export function stepper({ label, min = 0, max = 9, step = 1, onchange }) {
 }
 
 // A number on a line, with its value beside it.
-export function slider({ label, min, max, step = 0.1, onchange }) {
+export function slider({ label, min, max, step, onchange }) {
   const id = newId();
   const value = h("output", { for: id });
   const input = h("input", { id, type: "range", min, max, step, oninput: () => onchange(input.valueAsNumber) });
@@ -144,14 +144,14 @@ export function button(label, onclick, attributes = {}) {
 
 // ---- grids ----
 
-// Numbers in rows and columns. `kind` colours it: input, kernel, output or plain.
+// Numbers in rows and columns. `kind` colours it: input, kernel or output.
 // show(values, { marks, at, covered, label, shades }): marks[i][j] is a class name or "", at is the
-// place that is looked at, covered hides the numbers (or those for which covered(i, j)), label
-// replaces the caption, shades[i][j] from 0 to 1 is how strong the cell's colour is.
+// place that is looked at, covered hides the numbers, label replaces the caption, shades[i][j] from 0
+// to 1 is how strong the cell's colour is.
 // onpick(i, j): pointed at, focused or touched. onset(i, j, value): the cell can be changed, with
 // the arrow keys up and down or by dragging it, unless it is fixed(i, j). Left, right, home and end
 // move on.
-export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed = () => false, min = -9, max = 9, step = 1 }) {
+export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9, max = 9 }) {
   const t = wording(words);
   const cells = [];
   const board = h("div", { class: `cl-grid cl-${kind}`, role: onset ? "group" : "grid", "aria-label": label });
@@ -205,7 +205,7 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     on("pointermove", (event, i, j) => {
       if (!from) return;
       const up = event.pointerType === "touch" ? 0 : from.y - event.clientY; // a finger scrolls the page that way
-      change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12) * step);
+      change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12));
     });
     on("lostpointercapture", () => { from = null; });
   }
@@ -228,7 +228,7 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     const columns = cells[0].length;
     const flat = i * columns + j;
     const upDown = onset
-      ? { ArrowUp: () => change(i, j, values[i][j] + step), ArrowDown: () => change(i, j, values[i][j] - step) }
+      ? { ArrowUp: () => change(i, j, values[i][j] + 1), ArrowDown: () => change(i, j, values[i][j] - 1) }
       : { ArrowUp: () => go(i - 1, j), ArrowDown: () => go(i + 1, j) };
     const leftRight = onset
       ? { ArrowLeft: () => go(Math.floor((flat - 1) / columns), (flat - 1 + columns) % columns),
@@ -250,12 +250,11 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     if (caption.textContent !== name) caption.textContent = name;
     if (!values.length || !values[0].length) return;
     if (shape !== `${values.length}x${values[0].length}`) build(values.length, values[0].length);
-    const texts = values.map((line) => line.map((value) => (value == null ? "" : format(value, digits))));
+    const texts = values.map((line) => line.map((value) => (value == null ? "" : format(value))));
     board.style.setProperty("--letters", Math.max(...texts.flat().map(({ length }) => length))); // so that the longest fits
     values.forEach((line, i) => line.forEach((value, j) => {
       const node = cells[i][j];
-      const hidden = typeof covered === "function" ? covered(i, j) : covered;
-      const text = hidden ? "?" : texts[i][j];
+      const text = covered ? "?" : texts[i][j];
       if (node.textContent !== text) node.textContent = text;
       const here = at && i === at[0] && j === at[1];
       const name = ["cl-cell", marks?.[i]?.[j], here && "cl-here"].filter(Boolean).join(" ");
@@ -277,7 +276,7 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
 // ---- playing ----
 
 // Play, pause and step through `count()` places, none while it is 0; onstep(n) is called for each.
-export function player({ count: total, place, onstep, interval = 700 }) {
+export function player({ count: total, place, onstep }) {
   const t = wording(words);
   let timer = null;
   const by = (n) => total() && onstep((place() + n + total()) % total());
@@ -288,20 +287,20 @@ export function player({ count: total, place, onstep, interval = 700 }) {
     play.setAttribute("aria-pressed", "false");
   }
   function start() {
-    timer = setInterval(() => (play.isConnected ? by(1) : stop()), interval);
+    timer = setInterval(() => (play.isConnected ? by(1) : stop()), 700);
     play.textContent = t.pause;
     play.setAttribute("aria-pressed", "true");
   }
   const play = button(t.play, () => (timer ? stop() : start()), { "aria-pressed": "false" });
   const step = (word, sign, n) => button(sign, () => { stop(); by(n); }, { "aria-label": word });
-  return { el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)), stop };
+  return { el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)) };
 }
 
 // ---- the question before the answer ----
 
 // `text` is the question, or a function that words it for the state at hand; `answer()` gives the
-// number, or the value of the right option where `options` are given; `because()` the sentence shown
-// with it. onreveal() uncovers the lab.
+// number, or the value of the right option where `options` are given; `because()`, if there is one,
+// the sentence shown with it. onreveal() uncovers the lab.
 export function question({ text, options, answer, because, onreveal }) {
   const t = wording(words);
   const id = newId();

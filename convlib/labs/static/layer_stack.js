@@ -57,7 +57,7 @@ const presetOf = (state) => Object.keys(presets).find((name) =>
   presets[name].size === state.size && presets[name].channels === state.channels && sameLayers(presets[name].layers, state.layers)) ?? "own";
 
 // As many layers as fit, in numbers, and why the next one does not.
-export function solve({ size, channels, layers: given }) {
+function solve({ size, channels, layers: given }) {
   const layers = given.map(({ kernel_size: kernelSize, ...rest }) => ({ kernelSize, ...rest }));
   const solved = { size, layers, options: { channels }, costs: [] };
   for (let count = 1; count <= layers.length; count += 1) {

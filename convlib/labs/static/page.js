@@ -4,7 +4,7 @@
 
 // What a Jupyter front end gives a widget, as far as the labs use it.
 function model(state) {
-  return { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {}, off() {} };
+  return { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {} };
 }
 
 async function start(el) {

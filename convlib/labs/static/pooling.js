@@ -154,7 +154,7 @@ export function render({ model, el }) {
     const all = () => pooled(state).y.flat().length;
     const asked = shifts
       ? { text: () => t.askShift(all()), answer: after, because: () => t.because(after(), all()) }
-      : { text: () => t.askWindow(...corner(pooled(state).y)), answer: () => pooled(state).y.at(-1).at(-1), because: () => "" };
+      : { text: () => t.askWindow(...corner(pooled(state).y)), answer: () => pooled(state).y.at(-1).at(-1) };
     const reveal = () => {
       if (shifts && state.shift === 0) set("shift", 1);
       set("revealed", true);

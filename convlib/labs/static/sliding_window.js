@@ -39,7 +39,7 @@ const few = ["stride", "padding"]; // the controls of the short form
 const matrix = (rows, columns, value) => Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => value(i, j)));
 
 // The ready-made kernels of any side: counting up, the Laplacian, the mean, the sharpened picture.
-export function preset(name, side) {
+function preset(name, side) {
   const area = side * side;
   const middle = Math.floor((side - 1) / 2);
   const centre = (i, j) => (i === middle && j === middle ? area : 0);
@@ -55,12 +55,12 @@ export function preset(name, side) {
 const inputOf = ({ size, view }) => (view === "photo" ? photo : matrix(size, size, (i, j) => i * size + j));
 
 // What the state means: the input, the kernel, the outputs, and what meets at one of them.
-export function slide({ size, kernel_size, stride, padding, dilation, kernel, weight, view }) {
+function slide({ size, kernel_size, stride, padding, dilation, kernel, weight, view }) {
   const x = inputOf({ size, view });
   const w = weight ?? preset(kernel, kernel_size);
   const options = { stride, padding, dilation };
   const y = conv([x], [[w]], options)[0];
-  const meeting = (u, v) => taps([x], [[w]], 0, u, v, options);
+  const meeting = (u, v) => taps(x, w, u, v, options);
   return { x, w, y, meeting, last: [y.length - 1, y[0].length - 1] };
 }
 
@@ -112,7 +112,7 @@ export function render({ model, el }) {
     const questions = {
       even: { text: () => t.askEven(grey), answer: () => Math.round(grey * sum()), because: () => t.even(grey, sum()) },
       size: { text: () => t.askSize, answer: () => slide(state).y.length, because: () => t.shape(slide(state).x.length, weight().length, slide(state).y.length) },
-      value: { text: () => t.askValue(...slide(state).last), answer: () => slide(state).y.at(-1).at(-1), because: () => "" },
+      value: { text: () => t.askValue(...slide(state).last), answer: () => slide(state).y.at(-1).at(-1) },
     };
     const asked = () => questions[state.view === "photo" ? "even" : state.ask];
 
@@ -157,7 +157,7 @@ export function render({ model, el }) {
 
     return {
       controls: [...Object.entries(controls).filter(([name]) => state.controls === "all" || few.includes(name)).map(([, control]) => control.el), steps.el],
-      question: state.revealed ? null : question({ text: () => asked().text(), answer: () => asked().answer(), because: () => asked().because(), onreveal: () => set("revealed", true) }),
+      question: state.revealed ? null : question({ text: () => asked().text(), answer: () => asked().answer(), because: () => asked().because?.(), onreveal: () => set("revealed", true) }),
       stage: [input, before, kernel, output, after].map((part) => part.el),
       note: t.note,
       draw,

@@ -160,10 +160,10 @@ export function render({ model, el }) {
         shades: state.revealed && shadesWhole, label: cut.flat().some(Boolean) ? t.uncut : t.output,
       });
     }
-    function drawZeros({ x, y, turned, shades, spread: { z, kinds, place } }, met) {
+    function drawZeros({ y, turned, shades, spread: { z, kinds, place } }, met) {
       const isInput = at.side === "input";
       const here = outputAt(y, 0);
-      const window = here ? taps([z], [[turned]], 0, ...here, { dilation: state.dilation }).map(({ i, j }) => [i, j]) : [];
+      const window = here ? taps(z, turned, ...here, { dilation: state.dilation }).map(({ i, j }) => [i, j]) : [];
       const last = turned.length - 1;
       boards.spread.show(z, { at: isInput ? place(at.place) : undefined, marks: both(kinds, marked(z, window, "cl-tap")) });
       boards.turned.show(turned, { marks: marked(turned, met.map(({ tap: [i, j] }) => [last - i, last - j]), "cl-lit") });

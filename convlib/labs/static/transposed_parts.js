@@ -12,13 +12,13 @@ export function compute(state) {
   const x = counting(size, 1);
   const weight = state.weight ?? counting(side, 0);
   const options = { stride, padding, outputPadding, dilation };
-  const y = convTransposeByZeros([x], [[weight]], options)[0];
+  const y = convTransposeByZeros(x, weight, options);
   // Without the cut: rows and columns before `padding`, and those behind y, will be lost.
   const uncut = { ...options, padding: 0, outputPadding: Math.max(0, outputPadding - padding) };
   const counts = (o) => overlapCount([size, size], [side, side], o);
   return {
-    x, weight, y, turned: turn([[weight]])[0][0],
-    whole: convTranspose([x], [[weight]], uncut)[0],
+    x, weight, y, turned: turn(weight),
+    whole: convTranspose(x, weight, uncut),
     stamps: stamps(x, weight, options),
     counts: counts(options), shades: shadesOf(counts(options)), shadesWhole: shadesOf(counts(uncut)),
     spread: spread(x, y.length, state),
@@ -33,7 +33,7 @@ function shadesOf(counts) {
 // Input cell `from` meets the tap at `tap` and adds value * weight to cell `to` of the output.
 function stamps(x, weight, options) {
   return x.flatMap((line, i) => line.flatMap((value, j) =>
-    contributions([x], [[weight]], 0, i, j, options).map((met) =>
+    contributions(x, weight, i, j, options).map((met) =>
       ({ from: [i, j], tap: [met.i, met.j], to: [met.u, met.v], inside: met.inside, value, weight: met.weight }))));
 }
 

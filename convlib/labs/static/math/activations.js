@@ -39,7 +39,7 @@ const ERFC = [
 ];
 
 // 1 - erf(x), which keeps its digits far out on the right.
-export function erfc(x) {
+function erfc(x) {
   const far = Math.abs(x);
   const t = 1 - 7.5 / (far + 3.75);
   let [sum, before] = [0, 0];
@@ -48,17 +48,6 @@ export function erfc(x) {
   }
   const tail = (Math.exp(-far * far) / (1 + 2 * far)) * (ERFC[0] + t * sum - before);
   return x < 0 ? 2 - tail : tail;
-}
-
-// The error function; below 1/2 by its power series, since 1 - erfc(x) would cancel there.
-export function erf(x) {
-  if (!(Math.abs(x) < 0.5)) return x < 0 ? erfc(-x) - 1 : 1 - erfc(x);
-  let [power, sum] = [x, x];
-  for (let n = 1; n < 20; n += 1) {
-    power *= (-x * x) / n;
-    sum += power / (2 * n + 1);
-  }
-  return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
 // ---- gates: x * gate(x), where the gate goes from 0 to 1; each with its slope ----
@@ -81,6 +70,8 @@ const gates = {
   tanhSoftplus: [tanhSoftplus, (x) => (1 - tanhSoftplus(x) ** 2) * sigmoid(x)],
 };
 
+const geluGates = { none: gates.normal, tanh: gates.almostNormal };
+
 const gated = (x, [gate]) => Math.max(x, -TAIL) * gate(x);
 
 function gatedSlope(x, [gate, slope]) {
@@ -88,20 +79,12 @@ function gatedSlope(x, [gate, slope]) {
   return gate(near) + near * slope(near);
 }
 
-// ---- checks ----
+// ---- the check ----
 
 function divisor(where, name, value) {
   if (value !== 0) return value;
   throw new RuleError(
     `${where}: ${name} must not be 0, as it divides; got ${name}=${repr(value)}.`,
-  );
-}
-
-function geluGate(where, approximate) {
-  const gate = { none: gates.normal, tanh: gates.almostNormal }[approximate];
-  if (gate) return gate;
-  throw new RuleError(
-    `${where}: approximate must be one of ('none', 'tanh'); got approximate=${repr(approximate)}.`,
   );
 }
 
@@ -174,8 +157,8 @@ export const activations = {
   ),
   gelu: {
     parameters: { approximate: "none" },
-    value: (x, { approximate }) => gated(x, geluGate("gelu", approximate)),
-    slope: (x, { approximate }) => gatedSlope(x, geluGate("gelu_backward", approximate)),
+    value: (x, { approximate }) => gated(x, geluGates[approximate]),
+    slope: (x, { approximate }) => gatedSlope(x, geluGates[approximate]),
   },
   mish: plain(
     (x) => gated(x, gates.tanhSoftplus),
@@ -184,18 +167,14 @@ export const activations = {
 };
 
 // One number through a chain of layers of one unit each: a becomes f(weight * a). After each layer
-// the input z = weight * a of its activation, the `value` f(z), the `slope` f'(z), and the
-// `gradient` of the value in the first x: the product of weight * slope over the layers so far.
-export function signalThroughLayers({ activation, parameters = {}, layers, x, weight }) {
+// the input z = weight * a of its activation, the `value` f(z) and the `slope` f'(z).
+export function signalThroughLayers({ activation, parameters, layers, x, weight }) {
   const f = activations[activation];
-  const p = { ...f.parameters, ...parameters };
-  let [value, gradient] = [x, 1];
+  let value = x;
   return Array.from({ length: layers }, () => {
     const z = weight * value;
-    const slope = f.slope(z, p);
-    value = f.value(z, p);
-    gradient *= weight * slope;
-    return { z, value, slope, gradient };
+    value = f.value(z, parameters);
+    return { z, value, slope: f.slope(z, parameters) };
   });
 }
 
@@ -209,12 +188,11 @@ export function gradientBack(chain, weight) {
 
 // One unit f(input + bias) on a batch: sums, outputs, slopes, and the gradient in the bias of the
 // loss mean((output - target)**2) / 2.
-export function unitOnBatch({ activation, parameters = {}, inputs, bias, target }) {
+export function unitOnBatch({ activation, parameters, inputs, bias, target }) {
   const f = activations[activation];
-  const p = { ...f.parameters, ...parameters };
   const sums = inputs.map((input) => input + bias);
-  const outputs = sums.map((z) => f.value(z, p));
-  const slopes = sums.map((z) => f.slope(z, p));
+  const outputs = sums.map((z) => f.value(z, parameters));
+  const slopes = sums.map((z) => f.slope(z, parameters));
   const terms = outputs.map((y, n) => (y - target) * slopes[n]);
   return { sums, outputs, slopes, gradient: sumOf(terms) / terms.length };
 }
