@@ -1,7 +1,7 @@
 // One number through a chain of layers, a = f(w·a), and the gradient on its way back.
 
 import { gradientBack, signalThroughLayers } from "./math/activations.js";
-import { h, question, slider, stepper, wording } from "./kit.js";
+import { h, question, wording } from "./kit.js";
 import { bar, brief, chart, legend, powerOfTen, stroke } from "./chart.js";
 
 const layersTexts = {
@@ -39,14 +39,14 @@ function logBar(left, value, low, name) {
 
 export const layersView = {
   title: () => wording(layersTexts).title,
-  build({ state, set, say, f }) {
+  build({ state, set, say, whole, real, f }) {
     const t = wording(layersTexts);
     let at = 1;
     const chain = () => signalThroughLayers({ ...f.call(), layers: state.layers, x: state.x, weight: state.weight });
     const controls = {
-      layers: stepper({ label: t.layers, min: 1, max: 30, onchange: (v) => set("layers", v) }),
-      weight: slider({ label: t.weight, min: 0, max: 5, step: 0.1, onchange: (v) => set("weight", v) }),
-      x: slider({ label: t.x, min: -8, max: 8, step: 0.1, onchange: (v) => set("x", v) }),
+      layers: whole("layers", t.layers),
+      weight: real("weight", t.weight, 0.1),
+      x: real("x", t.x, 0.1),
     };
     const plot = chart({ label: t.layer, step: 1, hover: true, onchange: (l) => { at = l; draw(); } });
 

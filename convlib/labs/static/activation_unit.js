@@ -1,7 +1,7 @@
 // One unit and a small batch: shift the bias until no input gets through, then try to train it.
 
 import { trainBias, unitOnBatch } from "./math/activations.js";
-import { button, format, h, question, slider, wording } from "./kit.js";
+import { button, clamp, format, h, question, wording } from "./kit.js";
 import { chart, curve, legend, stroke } from "./chart.js";
 
 const unitTexts = {
@@ -29,13 +29,13 @@ const nearest = (places, to) => places.reduce((best, place, n) => (Math.abs(plac
 
 export const unitView = {
   title: () => wording(unitTexts).title,
-  build({ state, set, say, f }) {
+  build({ state, set, say, bounds, real, f }) {
     const t = wording(unitTexts);
     let at = batch.length - 1;
     const call = () => ({ ...f.call(), inputs: batch, bias: state.bias, target: 1 });
     const number = (value) => format(value, 3);
-    const bias = slider({ label: t.bias, min: -8, max: 4, step: 0.1, onchange: (v) => set("bias", v) });
-    const train = (steps) => button(t.train(steps), () => set("bias", Math.min(4, Math.max(-8, trainBias(call(), { steps, rate: 1 })))));
+    const bias = real("bias", t.bias, 0.1);
+    const train = (steps) => button(t.train(steps), () => set("bias", clamp(trainBias(call(), { steps, rate: 1 }), ...bounds.bias)));
     const plot = chart({ label: t.input, step: 1, hover: true, onchange: (n) => { at = n - 1; draw(); } });
     const table = h("table", { class: "cl-batch" });
 

@@ -2,7 +2,7 @@
 // gradient on the way back, and one unit whose bias is moved until it dies.
 
 import { activations } from "./math/activations.js";
-import { lab, select, slider, wording } from "./kit.js";
+import { lab, select, wording } from "./kit.js";
 import { curveView } from "./activation_curve.js";
 import { layersView } from "./activation_layers.js";
 import { unitView } from "./activation_unit.js";
@@ -47,12 +47,7 @@ const options = {
   celu: { alpha: "alpha" },
   softplus: { beta: "beta" },
 };
-const ranges = {
-  negative_slope: { min: 0, max: 1, step: 0.01 },
-  prelu_weight: { min: -1, max: 1, step: 0.05 },
-  alpha: { min: 0, max: 3, step: 0.1 },
-  beta: { min: 0, max: 5, step: 0.1 },
-};
+const steps = { negative_slope: 0.01, prelu_weight: 0.05, alpha: 0.1, beta: 0.1 };
 
 const views = { curve: curveView, layers: layersView, unit: unitView };
 
@@ -76,15 +71,16 @@ function chosen(state, t) {
 export function render({ model, el }) {
   const t = wording(texts);
   const view = views[model.get("view")];
-  const traits = ["activation", "x", "layers", "weight", "bias", ...Object.keys(ranges), "revealed"];
-  return lab({ model, el, title: view.title(), traits, build: ({ state, set, say }) => {
+  const traits = ["activation", "x", "layers", "weight", "bias", ...Object.keys(steps), "revealed"];
+  return lab({ model, el, title: view.title(), traits, build: (parts) => {
+    const { state, set, real } = parts;
     const activation = select({
       label: t.activation,
       options: Object.entries(t.names).map(([value, label]) => ({ value, label })),
       onchange: (value) => set("activation", value),
     });
-    const sliders = Object.entries(ranges).map(([trait, range]) => [trait, slider({ label: t.sliders[trait], ...range, onchange: (value) => set(trait, value) })]);
-    const parts = view.build({ state, set, say, f: chosen(state, t) });
+    const sliders = Object.entries(steps).map(([trait, step]) => [trait, real(trait, t.sliders[trait], step)]);
+    const shown = view.build({ ...parts, f: chosen(state, t) });
 
     function draw() {
       activation.show(state.activation);
@@ -93,8 +89,8 @@ export function render({ model, el }) {
         control.show(state[trait]);
         control.el.hidden = !used.includes(trait);
       }
-      parts.draw();
+      shown.draw();
     }
-    return { ...parts, controls: [activation.el, ...sliders.map(([, control]) => control.el), ...(parts.controls ?? [])], draw };
+    return { ...shown, controls: [activation.el, ...sliders.map(([, control]) => control.el), ...(shown.controls ?? [])], draw };
   } });
 }

@@ -1,7 +1,7 @@
 // Channels in groups: which kernel sees which channel, what that saves, and what a shuffle mends.
 
 import { channelShuffle, connections, convCost, reach } from "./math/groups.js";
-import { choice, h, lab, question, stepper, toggle, wording } from "./kit.js";
+import { choice, lab, question, toggle, wording } from "./kit.js";
 import { meters, wiring } from "./wiring.js";
 
 const texts = {
@@ -88,12 +88,11 @@ function asked(now, t) {
 export function render({ model, el }) {
   const t = wording(texts);
   const traits = ["channels", "kernels", "groups", "kernel_size", "size", "layers", "shuffle", "channel", "ask", "revealed"];
-  return lab({ model, el, title: t.title, traits, build: ({ state, set, say }) => {
-    const number = (label, name) => stepper({ label, min: 1, max: 16, onchange: (value) => set(name, value) });
+  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, whole }) => {
     const controls = {
-      channels: number(t.channels, "channels"),
-      kernels: number(t.kernels, "kernels"),
-      groups: number(t.groups, "groups"),
+      channels: whole("channels", t.channels),
+      kernels: whole("kernels", t.kernels),
+      groups: whole("groups", t.groups),
       layers: choice({ label: t.layers, options: [{ value: 1, label: t.one }, { value: 2, label: t.two }], onchange: (value) => set("layers", value) }),
       shuffle: toggle({ label: t.shuffle, onchange: (on) => set("shuffle", on) }),
     };

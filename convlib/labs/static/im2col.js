@@ -1,7 +1,7 @@
 // im2col: windows become columns, kernels become rows, and convolution becomes one matrix product.
 
 import { given, lowered } from "./im2col_arrays.js";
-import { format, grid, h, lab, products, question, stepper, wording } from "./kit.js";
+import { format, grid, h, lab, products, question, wording } from "./kit.js";
 
 const texts = {
   en: {
@@ -38,29 +38,29 @@ const texts = {
 export function render({ model, el }) {
   const t = wording(texts);
   const traits = ["size", "channels", "kernels", "kernel_size", "stride", "padding", "revealed"];
-  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, redraw }) => {
+  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, bounds, whole, redraw }) => {
     let at = { k: 0, l: 0 }; // an output; with r, one term of its sum; or { id }, an input cell
     let now;
     const pick = (place) => { at = place; redraw(); };
     const row = () => at.k ?? 0;
     const window = () => at.l ?? 0;
 
-    const step = (name, label, min, max) => stepper({ label, min, max, onchange: (v) => set(name, v) });
     const controls = {
-      size: step("size", t.size, 1, 5),
-      channels: step("channels", t.channels, 1, 2),
-      kernels: step("kernels", t.kernels, 1, 3),
-      kernel_size: step("kernel_size", t.kernelSize, 1, 3),
-      stride: step("stride", t.stride, 1, 3),
-      padding: step("padding", t.padding, 0, 1),
+      size: whole("size", t.size),
+      channels: whole("channels", t.channels),
+      kernels: whole("kernels", t.kernels),
+      kernel_size: whole("kernel_size", t.kernelSize),
+      stride: whole("stride", t.stride),
+      padding: whole("padding", t.padding),
     };
     const board = (label, kind, onpick) => grid({ label, kind, onpick });
-    const input = [0, 1].map((c) => board(t.input(c), "input", (i, j) => pick({ id: now.border.cells[c][i][j] })));
-    const bank = (k) => [0, 1].map((c) => board(t.kernel(k, c), "kernel", (i, j) => {
+    const most = (name) => Array.from({ length: bounds[name][1] }, (_, n) => n);
+    const input = most("channels").map((c) => board(t.input(c), "input", (i, j) => pick({ id: now.border.cells[c][i][j] })));
+    const bank = (k) => most("channels").map((c) => board(t.kernel(k, c), "kernel", (i, j) => {
       const n = now.weight[0][0].length;
       pick({ k, l: window(), r: (c * n + i) * n + j });
     }));
-    const output = [0, 1, 2].map((k) => board(t.output(k), "output", (u, v) => pick({ k, l: u * now.y[0][0].length + v })));
+    const output = most("kernels").map((k) => board(t.output(k), "output", (u, v) => pick({ k, l: u * now.y[0][0].length + v })));
     const columns = board(t.columns, "input", (r, l) => pick({ k: row(), l, r }));
     const rows = board(t.rows, "kernel", (k, r) => pick({ k, l: window(), r }));
     const product = board(t.product, "output", (k, l) => pick({ k, l }));
@@ -68,7 +68,7 @@ export function render({ model, el }) {
     const work = h("p", { class: "cl-work" });
 
     const part = (name, ...children) => h("div", { class: `cl-lowering-${name}` }, ...children);
-    const kernel = [0, 1, 2].map((k) => { const boards = bank(k); return { boards, el: part("bank", elements(boards)) }; });
+    const kernel = most("kernels").map((k) => { const boards = bank(k); return { boards, el: part("bank", elements(boards)) }; });
     const sign = (text) => h("span", { "aria-hidden": "true" }, text);
     const definition = part("conv", part("maps", elements(input)), sign("∗"), part("maps", elements(kernel)), sign("="), part("maps", elements(output)));
     const scheme = part("gemm", memory.el, columns.el, rows.el, product.el);

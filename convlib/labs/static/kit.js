@@ -56,14 +56,14 @@ export function format(value, digits = 2) {
   return text.replace("-", "−").replace(/^−0$/, "0");
 }
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 let count = 0;
 const newId = () => `cl-lab-${(count += 1)}`;
 
 // ---- controls: each is { el, show(value) } and calls onchange(value) when the reader acts ----
 
 // A whole number with a button on either side.
-export function stepper({ label, min, max, onchange }) {
+export function stepper({ label, bounds: [min, max], onchange }) {
   const t = wording(words);
   const id = newId();
   const input = h("input", {
@@ -91,7 +91,7 @@ export function stepper({ label, min, max, onchange }) {
 }
 
 // A number on a line, with its value beside it.
-export function slider({ label, min, max, step, onchange }) {
+function slider({ label, bounds: [min, max], step, onchange }) {
   const id = newId();
   const value = h("output", { for: id });
   const input = h("input", { id, type: "range", min, max, step, oninput: () => onchange(input.valueAsNumber) });
@@ -335,6 +335,8 @@ export function question({ text, options, answer, because, onreveal }) {
 
 // Start a lab in `el`. `build(lab)` gets
 //   state      the traits named in `traits`; set(name, value) changes one and draws again
+//   bounds     the least and the most of each trait that is a number, and controls within them:
+//              whole(name, label) a stepper, real(name, label, step) a slider
 //   redraw()   draws again, after a change that is no trait
 //   say(...)   puts a sentence, texts and elements, where screen readers hear it
 //   across(n)  tells how many columns of cells stand side by side, where there is room for it
@@ -382,7 +384,10 @@ export function lab({ model, el, title, traits, build }) {
   });
 
   const across = (columns) => stage.style.setProperty("--across", columns);
-  parts = build({ state, set, say, across, redraw: draw });
+  const bounds = model.get("_bounds");
+  const whole = (name, label, onchange = (value) => set(name, value)) => stepper({ label, bounds: bounds[name], onchange });
+  const real = (name, label, step) => slider({ label, bounds: bounds[name], step, onchange: (value) => set(name, value) });
+  parts = build({ state, set, say, across, bounds, whole, real, redraw: draw });
   stage.append(...[parts.stage].flat());
   const frame = h("div", { class: "cl-frame", role: "group", "aria-label": title }, // no landmark: a page may have two alike
     h("div", { class: "cl-head" }, h("p", { class: "cl-title" }, title), reset),

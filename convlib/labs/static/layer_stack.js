@@ -76,7 +76,7 @@ function short(value, units) {
 export function render({ model, el }) {
   const t = wording(texts);
   const traits = ["size", "channels", "layers", "revealed"];
-  return lab({ model, el, title: t.title, traits, build: ({ state, set, say }) => {
+  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, bounds, whole }) => {
     let chosen = 0; // the layer that the controls change
     let at = null; // the unit that is pointed at: { level, unit }
     let drawn = "";
@@ -86,14 +86,14 @@ export function render({ model, el }) {
     const load = (name) => { for (const trait of ["size", "channels", "layers"]) set(trait, structuredClone(presets[name][trait])); };
 
     const stacks = select({ label: t.preset, options: Object.entries(t.presets).map(([value, label]) => ({ value, label })), onchange: (name) => (name === "own" ? change(state.layers, chosen) : load(name)) });
-    const size = stepper({ label: t.size, min: 1, max: 48, onchange: (v) => set("size", v) });
-    const channels = stepper({ label: t.channels, min: 1, max: 512, onchange: (v) => set("channels", v) });
-    const chips = Array.from({ length: 8 }, (_, n) => button("", () => change(state.layers, n)));
+    const size = whole("size", t.size);
+    const channels = whole("channels", t.channels);
+    const [fewest, most] = bounds.layers.count;
+    const chips = Array.from({ length: most }, (_, n) => button("", () => change(state.layers, n)));
     const more = [[t.addConv, () => add(newConv(3))], [t.addPool, () => add(newPool(2))]].map(([label, act]) => button(label, act));
     const less = button("", () => change(state.layers.toSpliced(chosen, 1), Math.max(0, chosen - 1)));
-    const limits = { kernel_size: [1, 11], stride: [1, 4], padding: [0, 5], dilation: [1, 8], channels: [1, 512] };
-    const options = Object.entries(limits).map(([name, [min, max]]) => {
-      const control = stepper({ label: t.options[name], min, max, onchange: (v) => change(state.layers.with(chosen, { ...state.layers[chosen], [name]: v }), chosen) });
+    const options = Object.entries(t.options).map(([name, label]) => {
+      const control = stepper({ label, bounds: bounds.layers[name], onchange: (v) => change(state.layers.with(chosen, { ...state.layers[chosen], [name]: v }), chosen) });
       return { name, ...control };
     });
     const cone = layerCone({ label: t.picture, onpick: (level, unit) => { at = { level, unit }; drawStage(); } });
@@ -114,8 +114,8 @@ export function render({ model, el }) {
         chip.textContent = named(n);
         chip.setAttribute("aria-pressed", n === chosen);
       });
-      for (const one of more) one.disabled = state.layers.length === chips.length;
-      less.disabled = state.layers.length === 1;
+      for (const one of more) one.disabled = state.layers.length === most;
+      less.disabled = state.layers.length === fewest;
       less.textContent = t.remove(chosen + 1);
       for (const { name, el: part, show } of options) {
         part.hidden = !(name in state.layers[chosen]);

@@ -1,7 +1,8 @@
 // What a window holds, reduced to one number; and what a shift of the input does to the outputs.
 
+import { fill } from "./math/geometry.js";
 import { countChanged, pool, poolTaps, roll } from "./math/pooling.js";
-import { button, choice, format, grid, h, lab, question, select, stepper, term, toggle, wording } from "./kit.js";
+import { button, choice, format, grid, h, lab, question, select, term, toggle, wording } from "./kit.js";
 
 const texts = {
   en: {
@@ -37,14 +38,12 @@ const texts = {
 
 const traits = ["size", "kind", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "pattern", "x", "shift", "revealed"];
 
-const matrix = (rows, columns, make) => Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => make(i, j)));
-
 const corner = (map) => [map.length - 1, map[0].length - 1];
 
 // The ready-made inputs of any side, as `pattern` in pooling.py.
 function pattern(name, side) {
   const middle = Math.floor(side / 2);
-  return matrix(side, side, {
+  return fill(side, side, {
     scattered: (i, j) => (i * i * j + 3 * j * j + 4 * i + 2 * j + 1) % 10,
     numbers: (i, j) => i * side + j,
     spike: (i, j) => (i === middle && j === middle ? 1 : 0),
@@ -77,8 +76,8 @@ function surrounded(x, { kernel_size: n, stride, padding, kind }, y, taps, winne
   const [rows, columns] = [reach(x.length, y.length), reach(x[0].length, y[0].length)];
   const inside = (i, j) => x[i - padding]?.[j - padding] !== undefined;
   const over = (i, j) => i >= x.length + 2 * padding || j >= x[0].length + 2 * padding;
-  const values = matrix(rows, columns, (i, j) => (inside(i, j) ? x[i - padding][j - padding] : over(i, j) ? null : kind === "max" ? -Infinity : 0));
-  const marks = matrix(rows, columns, (i, j) => (inside(i, j) ? "" : over(i, j) ? "cl-over" : "cl-pad"));
+  const values = fill(rows, columns, (i, j) => (inside(i, j) ? x[i - padding][j - padding] : over(i, j) ? null : kind === "max" ? -Infinity : 0));
+  const marks = fill(rows, columns, (i, j) => (inside(i, j) ? "" : over(i, j) ? "cl-over" : "cl-pad"));
   for (const { i, j } of taps) marks[i + padding][j + padding] += " cl-tap";
   if (winner !== undefined) marks[Math.floor(winner / x[0].length) + padding][(winner % x[0].length) + padding] += " cl-winner";
   return { values, marks };
@@ -87,10 +86,9 @@ function surrounded(x, { kernel_size: n, stride, padding, kind }, y, taps, winne
 export function render({ model, el }) {
   const t = wording(texts);
   const shifts = model.get("view") === "shift";
-  return lab({ model, el, title: t.title[model.get("view")], traits, build: ({ state, set, say, redraw }) => {
+  return lab({ model, el, title: t.title[model.get("view")], traits, build: ({ state, set, say, whole, redraw }) => {
     let at = null; // the output under the window
     const pick = (u, v) => { at = [u, v]; redraw(); };
-    const whole = (name, label, min, max) => stepper({ label, min, max, onchange: (value) => set(name, value) });
     const named = (labels) => Object.entries(labels).map(([value, label]) => ({ value, label }));
     const own = (values) => { set("x", values); set("pattern", "own"); };
     const fresh = (name, value) => { // away from the reader's own input
@@ -103,10 +101,10 @@ export function render({ model, el }) {
 
     const controls = {
       kind: choice({ label: t.kind, options: named(t.kinds), onchange: (kind) => set("kind", kind) }),
-      size: stepper({ label: t.size, min: 1, max: 9, onchange: (side) => fresh("size", side) }),
-      kernel_size: whole("kernel_size", t.kernelSize, 1, 5),
-      stride: whole("stride", t.stride, 1, 5),
-      padding: whole("padding", t.padding, 0, 3),
+      size: whole("size", t.size, (side) => fresh("size", side)),
+      kernel_size: whole("kernel_size", t.kernelSize),
+      stride: whole("stride", t.stride),
+      padding: whole("padding", t.padding),
       ceil_mode: toggle({ label: t.ceil, onchange: (on) => set("ceil_mode", on) }),
       count_include_pad: toggle({ label: t.countPad, onchange: (on) => set("count_include_pad", on) }),
       pattern: select({ label: t.pattern, options: named(t.patterns), onchange: (name) => (name === "own" ? own(pooled(state).first) : fresh("pattern", name)) }),
@@ -135,7 +133,7 @@ export function render({ model, el }) {
       input.show(values, { marks, label: state.padding ? t.padded : t.input });
       before.show(result.before);
       const differs = (u, v) => (state.revealed && shifts && y[u][v] !== result.before[u][v] ? "cl-changed" : "");
-      output.show(y, { at, covered: !state.revealed, marks: matrix(y.length, y[0].length, differs), label: shifts ? t.after(format(state.shift)) : t.output });
+      output.show(y, { at, covered: !state.revealed, marks: fill(y.length, y[0].length, differs), label: shifts ? t.after(format(state.shift)) : t.output });
       say(...(shifts && state.revealed ? [`${shiftSentence(result)} `] : []), ...sentence(result, taps));
     }
     function sentence({ y, counts }, taps) {

@@ -1,7 +1,8 @@
 // A kernel slides over an input: which numbers meet, and what they sum to.
 
 import { conv, taps } from "./math/convolution.js";
-import { choice, grid, lab, player, products, question, select, stepper, wording } from "./kit.js";
+import { fill } from "./math/geometry.js";
+import { choice, grid, lab, player, products, question, select, wording } from "./kit.js";
 import { photo } from "./photo.js";
 import { picture } from "./picture.js";
 
@@ -36,7 +37,6 @@ const texts = {
 const traits = ["size", "kernel_size", "stride", "padding", "dilation", "kernel", "weight", "view", "ask", "controls", "revealed"];
 const grey = 200; // of an even sky
 const few = ["stride", "padding"]; // the controls of the short form
-const matrix = (rows, columns, value) => Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => value(i, j)));
 
 // The ready-made kernels of any side: counting up, the Laplacian, the mean, the sharpened picture.
 function preset(name, side) {
@@ -49,10 +49,10 @@ function preset(name, side) {
     blur: () => Number((1 / area).toFixed(4)),
     sharpen: (i, j) => (2 * centre(i, j) - 1) / area,
   }[name];
-  return matrix(side, side, value);
+  return fill(side, side, value);
 }
 
-const inputOf = ({ size, view }) => (view === "photo" ? photo : matrix(size, size, (i, j) => i * size + j));
+const inputOf = ({ size, view }) => (view === "photo" ? photo : fill(size, size, (i, j) => i * size + j));
 
 // What the state means: the input, the kernel, the outputs, and what meets at one of them.
 function slide({ size, kernel_size, stride, padding, dilation, kernel, weight, view }) {
@@ -68,30 +68,29 @@ function slide({ size, kernel_size, stride, padding, dilation, kernel, weight, v
 function bordered(x, padding, met) {
   const [rows, columns] = [x.length + 2 * padding, x[0].length + 2 * padding];
   const cell = (i, j) => x[i - padding]?.[j - padding];
-  const marks = matrix(rows, columns, (i, j) => (cell(i, j) === undefined ? "cl-pad" : ""));
+  const marks = fill(rows, columns, (i, j) => (cell(i, j) === undefined ? "cl-pad" : ""));
   for (const { i, j } of met) marks[i + padding][j + padding] += " cl-tap";
-  return { values: matrix(rows, columns, (i, j) => cell(i, j) ?? 0), marks };
+  return { values: fill(rows, columns, (i, j) => cell(i, j) ?? 0), marks };
 }
 
 export function render({ model, el }) {
   const t = wording(texts);
-  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, across, redraw }) => {
+  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, across, whole, redraw }) => {
     let at = null; // the output under the window
     let shown = null; // the outputs that are drawn
     const pick = (u, v) => { at = [u, v]; redraw(); };
     const fresh = (name) => (value) => { state.weight = null; set(name, value); };
-    const whole = (name, label, min, max, onchange = (value) => set(name, value)) => stepper({ label, min, max, onchange });
     const named = (labels) => Object.entries(labels).map(([value, label]) => ({ value, label }));
 
     const controls = {
-      size: whole("size", t.size, 1, 9),
-      kernel_size: whole("kernel_size", t.kernelSize, 1, 5, (side) => {
+      size: whole("size", t.size),
+      kernel_size: whole("kernel_size", t.kernelSize, (side) => {
         if (state.kernel === "own") state.kernel = "numbers";
         fresh("kernel_size")(side);
       }),
-      stride: whole("stride", t.stride, 1, 4),
-      padding: whole("padding", t.padding, 0, 4),
-      dilation: whole("dilation", t.dilation, 1, 3),
+      stride: whole("stride", t.stride),
+      padding: whole("padding", t.padding),
+      dilation: whole("dilation", t.dilation),
       kernel: select({ label: t.preset, options: named(t.presets), onchange: (name) => (name === "own" ? own(weight()) : fresh("kernel")(name)) }),
       view: choice({ label: t.view, options: named({ numbers: t.numbers, photo: t.photo }), onchange: (view) => { at = null; set("view", view); } }),
     };

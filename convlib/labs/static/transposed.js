@@ -3,7 +3,7 @@
 
 import { taps } from "./math/convolution.js";
 import { busiest, compute, distinct, innerCounts } from "./transposed_parts.js";
-import { choice, grid, h, lab, products, question, stepper, term, wording } from "./kit.js";
+import { choice, grid, h, lab, products, question, term, wording } from "./kit.js";
 
 const texts = {
   en: {
@@ -77,16 +77,15 @@ function verdict(state, t) {
   return counts.length === 1 ? t.even(counts[0]) : t.uneven(`${counts.slice(0, -1).join(", ")}${t.or}${counts.at(-1)}`);
 }
 
-function makeControls(t, state, set) {
-  const whole = (name, label, min, max, onchange = (value) => set(name, value)) => stepper({ label, min, max, onchange });
+function makeControls(t, { state, set, whole }) {
   const fresh = (name) => (value) => { state.weight = null; set(name, value); }; // a new kernel
   return {
-    size: whole("size", t.size, 1, 4),
-    kernel_size: whole("kernel_size", t.kernelSize, 1, 4, fresh("kernel_size")),
-    stride: whole("stride", t.stride, 1, 3),
-    padding: whole("padding", t.padding, 0, 3),
-    output_padding: whole("output_padding", t.outputPadding, 0, 2),
-    dilation: whole("dilation", t.dilation, 1, 2),
+    size: whole("size", t.size),
+    kernel_size: whole("kernel_size", t.kernelSize, fresh("kernel_size")),
+    stride: whole("stride", t.stride),
+    padding: whole("padding", t.padding),
+    output_padding: whole("output_padding", t.outputPadding),
+    dilation: whole("dilation", t.dilation),
     values: choice({ label: t.values, options: ["numbers", "ones"].map((value) => ({ value, label: t[value] })), onchange: fresh("values") }),
   };
 }
@@ -111,10 +110,10 @@ const both = (a, b) => a.map((line, i) => line.map((name, j) => `${name} ${b[i][
 
 export function render({ model, el }) {
   const t = wording(texts);
-  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, redraw }) => {
+  return lab({ model, el, title: t.title, traits, build: ({ state, set, say, whole, redraw }) => {
     let at = { side: "output", place: null };
     const pick = (side, place) => { at = { side, place }; redraw(); };
-    const controls = makeControls(t, state, set);
+    const controls = makeControls(t, { state, set, whole });
     const now = remembered(state);
     const boards = makeBoards(t, { state, now, set, pick });
     const legend = h("p", { class: "cl-shades" });
