@@ -11,11 +11,30 @@ const texts = {
   en: {
     activation: "Function",
     names: {
-      relu: "ReLU", leaky_relu: "leaky ReLU", prelu: "PReLU", sigmoid: "sigmoid", tanh: "tanh", silu: "SiLU",
-      relu6: "ReLU6", elu: "ELU", selu: "SELU", celu: "CELU", gelu: "GELU", gelu_tanh: "GELU, “tanh”",
-      mish: "Mish", softplus: "softplus", hardsigmoid: "hardsigmoid", hardswish: "hardswish", logsigmoid: "logsigmoid",
+      relu: "ReLU",
+      leaky_relu: "leaky ReLU",
+      prelu: "PReLU",
+      sigmoid: "sigmoid",
+      tanh: "tanh",
+      silu: "SiLU",
+      relu6: "ReLU6",
+      elu: "ELU",
+      selu: "SELU",
+      celu: "CELU",
+      gelu: "GELU",
+      gelu_tanh: "GELU, “tanh”",
+      mish: "Mish",
+      softplus: "softplus",
+      hardsigmoid: "hardsigmoid",
+      hardswish: "hardswish",
+      logsigmoid: "logsigmoid",
     },
-    sliders: { negative_slope: "Slope on the left λ", prelu_weight: "Learned slope λ", alpha: "Depth α", beta: "Sharpness β" },
+    sliders: {
+      negative_slope: "Slope on the left λ",
+      prelu_weight: "Learned slope λ",
+      alpha: "Depth α",
+      beta: "Sharpness β",
+    },
   },
 };
 
@@ -55,7 +74,10 @@ const views = { curve: curveView, layers: layersView, unit: unitView };
 function chosen(state, t) {
   const entry = () => (state.activation === "gelu_tanh" ? "gelu" : state.activation);
   const parameters = () => {
-    const set = Object.entries(options[state.activation] ?? {}).map(([option, trait]) => [option, state[trait]]);
+    const set = Object.entries(options[state.activation] ?? {}).map(([option, trait]) => [
+      option,
+      state[trait],
+    ]);
     const approximate = state.activation === "gelu_tanh" ? { approximate: "tanh" } : {};
     return { ...activations[entry()].parameters, ...approximate, ...Object.fromEntries(set) };
   };
@@ -72,25 +94,42 @@ export function render({ model, el }) {
   const t = wording(texts);
   const view = views[model.get("view")];
   const traits = ["activation", "x", "layers", "weight", "bias", ...Object.keys(steps), "revealed"];
-  return lab({ model, el, title: view.title(), traits, build: (parts) => {
-    const { state, set, real } = parts;
-    const activation = select({
-      label: t.activation,
-      options: Object.entries(t.names).map(([value, label]) => ({ value, label })),
-      onchange: (value) => set("activation", value),
-    });
-    const sliders = Object.entries(steps).map(([trait, step]) => [trait, real(trait, t.sliders[trait], step)]);
-    const shown = view.build({ ...parts, f: chosen(state, t) });
+  return lab({
+    model,
+    el,
+    title: view.title(),
+    traits,
+    build: (parts) => {
+      const { state, set, real } = parts;
+      const activation = select({
+        label: t.activation,
+        options: Object.entries(t.names).map(([value, label]) => ({ value, label })),
+        onchange: (value) => set("activation", value),
+      });
+      const sliders = Object.entries(steps).map(([trait, step]) => [
+        trait,
+        real(trait, t.sliders[trait], step),
+      ]);
+      const shown = view.build({ ...parts, f: chosen(state, t) });
 
-    function draw() {
-      activation.show(state.activation);
-      const used = Object.values(options[state.activation] ?? {});
-      for (const [trait, control] of sliders) {
-        control.show(state[trait]);
-        control.el.hidden = !used.includes(trait);
+      function draw() {
+        activation.show(state.activation);
+        const used = Object.values(options[state.activation] ?? {});
+        for (const [trait, control] of sliders) {
+          control.show(state[trait]);
+          control.el.hidden = !used.includes(trait);
+        }
+        shown.draw();
       }
-      shown.draw();
-    }
-    return { ...shown, controls: [activation.el, ...sliders.map(([, control]) => control.el), ...(shown.controls ?? [])], draw };
-  } });
+      return {
+        ...shown,
+        controls: [
+          activation.el,
+          ...sliders.map(([, control]) => control.el),
+          ...(shown.controls ?? []),
+        ],
+        draw,
+      };
+    },
+  });
 }

@@ -19,7 +19,8 @@ const words = {
     wrong: (guess) => `Not ${guess}. Try again, or let the lab show you.`,
     row: "row",
     column: "column",
-    failed: "This lab has stopped working. The page around it is not affected. Reload it to try again.",
+    failed:
+      "This lab has stopped working. The page around it is not affected. Reload it to try again.",
   },
 };
 
@@ -67,11 +68,23 @@ export function stepper({ label, bounds: [min, max], onchange }) {
   const t = wording(words);
   const id = newId();
   const input = h("input", {
-    id, type: "number", inputmode: "numeric", min, max,
+    id,
+    type: "number",
+    inputmode: "numeric",
+    min,
+    max,
     onchange: () => set(input.valueAsNumber),
   });
   const button = (sign, word, by) =>
-    h("button", { type: "button", "aria-label": `${label}: ${word}`, onclick: () => set(input.valueAsNumber + by) }, sign);
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": `${label}: ${word}`,
+        onclick: () => set(input.valueAsNumber + by),
+      },
+      sign,
+    );
   const less = button("−", t.less, -1);
   const more = button("+", t.more, 1);
   let current = min;
@@ -86,7 +99,12 @@ export function stepper({ label, bounds: [min, max], onchange }) {
     less.disabled = value <= min;
     more.disabled = value >= max;
   }
-  const el = h("div", { class: "cl-stepper" }, h("label", { for: id }, label), h("span", {}, less, input, more));
+  const el = h(
+    "div",
+    { class: "cl-stepper" },
+    h("label", { for: id }, label),
+    h("span", {}, less, input, more),
+  );
   return { el, show };
 }
 
@@ -94,34 +112,75 @@ export function stepper({ label, bounds: [min, max], onchange }) {
 function slider({ label, bounds: [min, max], step, onchange }) {
   const id = newId();
   const value = h("output", { for: id });
-  const input = h("input", { id, type: "range", min, max, step, oninput: () => onchange(input.valueAsNumber) });
+  const input = h("input", {
+    id,
+    type: "range",
+    min,
+    max,
+    step,
+    oninput: () => onchange(input.valueAsNumber),
+  });
   const el = h("div", { class: "cl-slider" }, h("label", { for: id }, label), input, value);
-  return { el, show: (v) => { input.value = v; value.textContent = format(v, 3); } };
+  return {
+    el,
+    show: (v) => {
+      input.value = v;
+      value.textContent = format(v, 3);
+    },
+  };
 }
 
 // One of a few: options are [{ value, label }].
 export function choice({ label, options, onchange }) {
   const name = newId();
   const inputs = options.map(({ value }) =>
-    h("input", { type: "radio", name, value, onchange: () => onchange(value) }));
-  const el = h("fieldset", { class: "cl-choice" }, h("legend", {}, label),
-    options.map((option, i) => h("label", {}, inputs[i], h("span", {}, option.label))));
-  return { el, show: (value) => inputs.forEach((input) => { input.checked = input.value === String(value); }) };
+    h("input", { type: "radio", name, value, onchange: () => onchange(value) }),
+  );
+  const el = h(
+    "fieldset",
+    { class: "cl-choice" },
+    h("legend", {}, label),
+    options.map((option, i) => h("label", {}, inputs[i], h("span", {}, option.label))),
+  );
+  return {
+    el,
+    show: (value) =>
+      inputs.forEach((input) => {
+        input.checked = input.value === String(value);
+      }),
+  };
 }
 
 // One of many.
 export function select({ label, options, onchange }) {
   const id = newId();
-  const input = h("select", { id, onchange: () => onchange(input.value) },
-    options.map(({ value, label: text }) => h("option", { value }, text)));
+  const input = h(
+    "select",
+    { id, onchange: () => onchange(input.value) },
+    options.map(({ value, label: text }) => h("option", { value }, text)),
+  );
   const el = h("div", { class: "cl-select" }, h("label", { for: id }, label), input);
-  return { el, show: (value) => { input.value = value; } };
+  return {
+    el,
+    show: (value) => {
+      input.value = value;
+    },
+  };
 }
 
 // Yes or no.
 export function toggle({ label, onchange }) {
-  const input = h("input", { type: "checkbox", role: "switch", onchange: () => onchange(input.checked) });
-  return { el: h("label", { class: "cl-toggle" }, input, h("span", {}, label)), show: (on) => { input.checked = on; } };
+  const input = h("input", {
+    type: "checkbox",
+    role: "switch",
+    onchange: () => onchange(input.checked),
+  });
+  return {
+    el: h("label", { class: "cl-toggle" }, input, h("span", {}, label)),
+    show: (on) => {
+      input.checked = on;
+    },
+  };
 }
 
 // A number in the colour of what it is: input, kernel or output.
@@ -154,7 +213,11 @@ export function button(label, onclick, attributes = {}) {
 export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9, max = 9 }) {
   const t = wording(words);
   const cells = [];
-  const board = h("div", { class: `cl-grid cl-${kind}`, role: onset ? "group" : "grid", "aria-label": label });
+  const board = h("div", {
+    class: `cl-grid cl-${kind}`,
+    role: onset ? "group" : "grid",
+    "aria-label": label,
+  });
   const caption = h("figcaption", {});
   const el = h("figure", { class: "cl-board cl-empty" }, caption, board);
   let shape = "";
@@ -168,16 +231,20 @@ export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9
     board.style.setProperty("--columns", columns);
     cells.length = 0;
     shaded = null;
-    board.replaceChildren(...values.map((line, i) => {
-      cells.push(line.map((_, j) => cell(i, j)));
-      return h("div", onset ? { class: "cl-row" } : { class: "cl-row", role: "row" }, cells[i]);
-    }));
+    board.replaceChildren(
+      ...values.map((line, i) => {
+        cells.push(line.map((_, j) => cell(i, j)));
+        return h("div", onset ? { class: "cl-row" } : { class: "cl-row", role: "row" }, cells[i]);
+      }),
+    );
     focus = [clamp(focus[0], 0, rows - 1), clamp(focus[1], 0, columns - 1)];
   }
 
   // Cells come and go by the hundred: they are copies of one, and the board listens for them all.
   const places = new WeakMap();
-  const role = onset ? { role: "spinbutton", "aria-valuemin": min, "aria-valuemax": max } : { role: "gridcell" };
+  const role = onset
+    ? { role: "spinbutton", "aria-valuemin": min, "aria-valuemax": max }
+    : { role: "gridcell" };
   const blank = h("div", { class: "cl-cell", ...role, tabindex: onpick || onset ? -1 : null }); // show() lets one be tabbed to
   function cell(i, j) {
     const node = blank.cloneNode();
@@ -186,10 +253,11 @@ export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9
     return node;
   }
 
-  const on = (name, act) => board.addEventListener(name, (event) => {
-    const place = places.get(event.target);
-    if (place) act(event, ...place);
-  });
+  const on = (name, act) =>
+    board.addEventListener(name, (event) => {
+      const place = places.get(event.target);
+      if (place) act(event, ...place);
+    });
   on("keydown", move);
   on("focusin", (_, i, j) => pick(i, j));
   if (onpick) on("pointerover", (_, i, j) => onpick(i, j));
@@ -207,7 +275,9 @@ export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9
       const up = event.pointerType === "touch" ? 0 : from.y - event.clientY; // a finger scrolls the page that way
       change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12));
     });
-    on("lostpointercapture", () => { from = null; });
+    on("lostpointercapture", () => {
+      from = null;
+    });
   }
 
   function change(i, j, value) {
@@ -228,13 +298,20 @@ export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9
     const columns = cells[0].length;
     const flat = i * columns + j;
     const upDown = onset
-      ? { ArrowUp: () => change(i, j, values[i][j] + 1), ArrowDown: () => change(i, j, values[i][j] - 1) }
+      ? {
+          ArrowUp: () => change(i, j, values[i][j] + 1),
+          ArrowDown: () => change(i, j, values[i][j] - 1),
+        }
       : { ArrowUp: () => go(i - 1, j), ArrowDown: () => go(i + 1, j) };
     const leftRight = onset
-      ? { ArrowLeft: () => go(Math.floor((flat - 1) / columns), (flat - 1 + columns) % columns),
-          ArrowRight: () => go(Math.floor((flat + 1) / columns), (flat + 1) % columns) }
+      ? {
+          ArrowLeft: () => go(Math.floor((flat - 1) / columns), (flat - 1 + columns) % columns),
+          ArrowRight: () => go(Math.floor((flat + 1) / columns), (flat + 1) % columns),
+        }
       : { ArrowLeft: () => go(i, j - 1), ArrowRight: () => go(i, j + 1) };
-    const act = { ...upDown, ...leftRight, Home: () => go(i, 0), End: () => go(i, columns - 1) }[event.key];
+    const act = { ...upDown, ...leftRight, Home: () => go(i, 0), End: () => go(i, columns - 1) }[
+      event.key
+    ];
     if (!act) return;
     event.preventDefault();
     act();
@@ -252,22 +329,24 @@ export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9
     if (shape !== `${values.length}x${values[0].length}`) build(values.length, values[0].length);
     const texts = values.map((line) => line.map((value) => (value == null ? "" : format(value))));
     board.style.setProperty("--letters", Math.max(...texts.flat().map(({ length }) => length))); // so that the longest fits
-    values.forEach((line, i) => line.forEach((value, j) => {
-      const node = cells[i][j];
-      const text = covered ? "?" : texts[i][j];
-      if (node.textContent !== text) node.textContent = text;
-      const here = at && i === at[0] && j === at[1];
-      const name = ["cl-cell", marks?.[i]?.[j], here && "cl-here"].filter(Boolean).join(" ");
-      if (node.className !== name) node.className = name;
-      if (shades && shades !== shaded) node.style.setProperty("--shade", shades[i][j]);
-      if (onset) {
-        node.setAttribute("aria-valuenow", Number.isFinite(value) ? value : 0);
-        node.setAttribute("aria-valuetext", text);
-        node.setAttribute("aria-disabled", fixed(i, j));
-      }
-      const tab = i === focus[0] && j === focus[1] ? 0 : -1;
-      if ((onpick || onset) && node.tabIndex !== tab) node.tabIndex = tab;
-    }));
+    values.forEach((line, i) =>
+      line.forEach((value, j) => {
+        const node = cells[i][j];
+        const text = covered ? "?" : texts[i][j];
+        if (node.textContent !== text) node.textContent = text;
+        const here = at && i === at[0] && j === at[1];
+        const name = ["cl-cell", marks?.[i]?.[j], here && "cl-here"].filter(Boolean).join(" ");
+        if (node.className !== name) node.className = name;
+        if (shades && shades !== shaded) node.style.setProperty("--shade", shades[i][j]);
+        if (onset) {
+          node.setAttribute("aria-valuenow", Number.isFinite(value) ? value : 0);
+          node.setAttribute("aria-valuetext", text);
+          node.setAttribute("aria-disabled", fixed(i, j));
+        }
+        const tab = i === focus[0] && j === focus[1] ? 0 : -1;
+        if ((onpick || onset) && node.tabIndex !== tab) node.tabIndex = tab;
+      }),
+    );
     shaded = shades;
   }
   return { el, show };
@@ -292,8 +371,18 @@ export function player({ count: total, place, onstep }) {
     play.setAttribute("aria-pressed", "true");
   }
   const play = button(t.play, () => (timer ? stop() : start()), { "aria-pressed": "false" });
-  const step = (word, sign, n) => button(sign, () => { stop(); by(n); }, { "aria-label": word });
-  return { el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)) };
+  const step = (word, sign, n) =>
+    button(
+      sign,
+      () => {
+        stop();
+        by(n);
+      },
+      { "aria-label": word },
+    );
+  return {
+    el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)),
+  };
 }
 
 // ---- the question before the answer ----
@@ -307,28 +396,62 @@ export function question({ text, options, answer, because, onreveal }) {
   const reply = h("p", { class: "cl-reply", role: "status" });
   const asked = h("p", {});
   const field = options
-    ? h("select", { id, "aria-label": t.yourAnswer }, h("option", { value: "" }, "…"), options.map((o) => h("option", { value: o.value }, o.label)))
-    : h("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", size: 6, "aria-label": t.yourAnswer });
+    ? h(
+        "select",
+        { id, "aria-label": t.yourAnswer },
+        h("option", { value: "" }, "…"),
+        options.map((o) => h("option", { value: o.value }, o.label)),
+      )
+    : h("input", {
+        id,
+        type: "text",
+        inputmode: "decimal",
+        autocomplete: "off",
+        size: 6,
+        "aria-label": t.yourAnswer,
+      });
   const typed = () => field.value.trim().replace("−", "-").replace(",", ".");
-  const right = () => (options ? typed() === String(answer()) : typed() !== "" && Math.abs(Number(typed()) - answer()) < 0.01);
+  const right = () =>
+    options
+      ? typed() === String(answer())
+      : typed() !== "" && Math.abs(Number(typed()) - answer()) < 0.01;
   function finish(note) {
     reply.textContent = `${note} ${because?.() ?? ""}`.trim();
     form.classList.add("cl-answered");
     onreveal();
   }
-  const form = h("form", {
-    class: "cl-question",
-    onsubmit: (event) => {
-      event.preventDefault();
-      if (typed() === "") field.focus();
-      else if (right()) finish(t.right);
-      else reply.textContent = t.wrong(options ? options.find((o) => String(o.value) === typed()).label : format(Number(typed())));
+  const form = h(
+    "form",
+    {
+      class: "cl-question",
+      onsubmit: (event) => {
+        event.preventDefault();
+        if (typed() === "") field.focus();
+        else if (right()) finish(t.right);
+        else
+          reply.textContent = t.wrong(
+            options
+              ? options.find((o) => String(o.value) === typed()).label
+              : format(Number(typed())),
+          );
+      },
     },
-  },
     asked,
-    h("div", { class: "cl-answer" }, field, h("button", { class: "cl-button cl-primary" }, t.check), button(t.show, () => finish(""))),
-    reply);
-  return { el: form, show: () => { asked.textContent = typeof text === "function" ? text() : text; } };
+    h(
+      "div",
+      { class: "cl-answer" },
+      field,
+      h("button", { class: "cl-button cl-primary" }, t.check),
+      button(t.show, () => finish("")),
+    ),
+    reply,
+  );
+  return {
+    el: form,
+    show: () => {
+      asked.textContent = typeof text === "function" ? text() : text;
+    },
+  };
 }
 
 // ---- the frame ----
@@ -377,7 +500,8 @@ export function lab({ model, el, title, traits, build }) {
     if (readout.innerHTML !== next.innerHTML) readout.replaceChildren(...next.childNodes);
   };
   const reset = button(t.reset, () => {
-    for (const name of traits) if (name !== "revealed") model.set(name, (state[name] = structuredClone(first[name])));
+    for (const name of traits)
+      if (name !== "revealed") model.set(name, (state[name] = structuredClone(first[name])));
     parts.reset?.();
     model.save_changes();
     draw();
@@ -385,18 +509,29 @@ export function lab({ model, el, title, traits, build }) {
 
   const across = (columns) => stage.style.setProperty("--across", columns);
   const bounds = model.get("_bounds");
-  const whole = (name, label, onchange = (value) => set(name, value)) => stepper({ label, bounds: bounds[name], onchange });
-  const real = (name, label, step) => slider({ label, bounds: bounds[name], step, onchange: (value) => set(name, value) });
+  const whole = (name, label, onchange = (value) => set(name, value)) =>
+    stepper({ label, bounds: bounds[name], onchange });
+  const real = (name, label, step) =>
+    slider({ label, bounds: bounds[name], step, onchange: (value) => set(name, value) });
   parts = build({ state, set, say, across, bounds, whole, real, redraw: draw });
   stage.append(...[parts.stage].flat());
-  const frame = h("div", { class: "cl-frame", role: "group", "aria-label": title }, // no landmark: a page may have two alike
+  const frame = h(
+    "div",
+    { class: "cl-frame", role: "group", "aria-label": title }, // no landmark: a page may have two alike
     h("div", { class: "cl-head" }, h("p", { class: "cl-title" }, title), reset),
     h("div", { class: "cl-controls" }, parts.controls),
-    parts.question?.el, refusal, stage, readout,
-    parts.note && h("p", { class: "cl-note" }, parts.note));
+    parts.question?.el,
+    refusal,
+    stage,
+    readout,
+    parts.note && h("p", { class: "cl-note" }, parts.note),
+  );
   el.replaceChildren(frame);
   const listeners = traits.map((name) => {
-    const listener = () => { state[name] = model.get(name); draw(); };
+    const listener = () => {
+      state[name] = model.get(name);
+      draw();
+    };
     model.on(`change:${name}`, listener);
     return [`change:${name}`, listener];
   });
