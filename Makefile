@@ -105,6 +105,8 @@ lint: $(ENV)  ## style, formatting and types
 	"$(BIN)/python" -m ruff check .
 	"$(BIN)/python" -m ruff format --check .
 	"$(BIN)/python" -m mypy
+	"$(BIN)/oxlint" --deny-warnings
+	"$(BIN)/oxfmt" --check '**/*.{js,mjs}'
 	"$(BIN)/python" -m tools.notebooks --check
 
 bench: $(ENV)  ## measure convlib beside other libraries
