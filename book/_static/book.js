@@ -70,7 +70,10 @@ function offerCopy(block) {
     await navigator.clipboard.writeText(code(block));
     button.textContent = "Copied";
     announcer.textContent = "Copied";
-    setTimeout(() => ((button.textContent = "Copy"), (announcer.textContent = "")), 2000);
+    setTimeout(() => {
+      button.textContent = "Copy";
+      announcer.textContent = "";
+    }, 2000);
   });
   block.after(button);
 }
