@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def is_public(name):
 
 def imports(path):
     """Dotted names that a file imports, at its top or in a function; relative ones made whole."""
-    package = ("convlib", *path.relative_to(PACKAGE).parts[:-1])
+    package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -189,6 +190,29 @@ def test_the_table_itself_goes_one_way():
     order += ["lowering", "_layer", "methods", "convolution"]
     for i, module in enumerate(order):
         assert MAY_IMPORT[module] <= {*order[:i], "methods"}
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "tools"])
+def test_beside_the_library_imports_go_one_way(folder):
+    """No circle, also by an import in a function; and neither of the two needs the other."""
+    needs = {}
+    for path in (ROOT / folder).glob("*.py"):
+        found = {tuple(name.split(".")[:2]) for name in imports(path)}
+        assert not {"benchmarks", "tools"} - {folder} & {top for top, *_ in found}, path.name
+        needs[folder, path.stem] = {name for name in found if name[0] == folder}
+    TopologicalSorter(needs).prepare()  # raises CycleError, and names the circle
+
+
+def test_tools_run_one_way():
+    """``python -m tools.lock``, from the root: no tool is named by its path."""
+    texts = [*ROOT.glob("*.*"), ROOT / "Makefile", *ROOT.glob(".github/**/*.yml")]
+    for folder in ("benchmarks", "book", "convlib", "tests", "tools"):
+        texts += (ROOT / folder).rglob("*.*")
+    kinds = {".in", ".ipynb", ".js", ".md", ".mjs", ".py", ".toml", ".txt", ".yaml", ".yml", ""}
+    for path in texts:
+        if path.is_file() and path.suffix in kinds:
+            found = re.findall(r"tools/\w+\.py\b", path.read_text("utf-8"))
+            assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
 def test_the_oracle_shares_nothing_with_what_it_judges():

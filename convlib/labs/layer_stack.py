@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -26,6 +26,11 @@ MOST_LAYERS = 8
 
 class Layers(traitlets.List):
     """One to eight layers, each a dict of options; what is left off gets its default."""
+
+    bounds: ClassVar = {
+        "count": (1, MOST_LAYERS),
+        **{name: (low, high) for name, (_, low, high) in OPTIONS.items()},
+    }
 
     def __init__(self) -> None:
         super().__init__(default_value=[complete({})] * 3)
