@@ -100,5 +100,8 @@ WINOGRAD_TURN = 2**14
 FFT_SIDE = 16
 """Cells of a tile along an axis, at least: below, most of a tile would wrap around."""
 
+FFT_BYTES = 1 * MiB
+"""Bytes of spectra that are made at once: what stays in the cache till they are laid out."""
+
 SAMPLE = 4096
 """Cells of a block, at most, that tell what is usual in an image."""
