@@ -66,7 +66,12 @@ from .adaptive_pooling import (
 )
 from .convolution import conv, conv_backward
 from .costs import LayerCost, conv_cost
-from .geometry import Field, output_size, receptive_field, transpose_output_size
+from .geometry import (
+    Field,
+    output_size,
+    receptive_field,
+    transpose_output_size,
+)
 from .groups import (
     channel_reach,
     channel_shuffle,

@@ -17,7 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import Array, Ints, is_tensor, namespace
+from ._arrays import (
+    Array,
+    is_tensor,
+    namespace,
+)
+from ._types import IntOrInts, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -271,8 +276,6 @@ def check_real(x: Array) -> None:
 
 
 # ---- options ----
-
-IntOrInts = int | Sequence[int]
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

@@ -6,18 +6,31 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ._arrays import Array, Ints, accumulator, cast, channel_sums, is_tensor, is_transformed
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    channel_sums,
+    is_tensor,
+    is_transformed,
+)
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     check_arrays,
     check_batched,
     check_memory,
     check_size,
     one_int,
 )
-from .geometry import Padding, Window, check_channels, check_fits, check_padding, make_window
+from ._types import IntOrInts, Ints, Padding
+from .geometry import (
+    Window,
+    check_channels,
+    check_fits,
+    check_padding,
+    make_window,
+)
 
 
 class ConvLayer(NamedTuple):

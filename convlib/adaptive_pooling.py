@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 from . import _transforms
 from ._arrays import (
     Array,
-    Ints,
     accumulator,
     axis_sums,
     cast,
@@ -26,13 +25,15 @@ from ._arrays import (
 from ._checks import (
     BadValue,
     Host,
-    IntOrInts,
     check_flags,
     check_memory,
     per_axis,
     public,
 )
-from .geometry import Padding, make_window
+from ._types import IntOrInts, Ints, Padding, Sizes
+from .geometry import (
+    make_window,
+)
 from .pooling import (
     FLOATS,
     as_array,
@@ -50,7 +51,6 @@ from .pooling import (
 )
 
 Spans = list[list[tuple[int, int]]]  # (start, stop) of every output cell, for every axis
-Sizes = int | Sequence[int | None]
 
 
 @public
@@ -359,7 +359,7 @@ def max_unpool(
     stride: IntOrInts | None = None,
     *,
     padding: Padding = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: IntOrInts | None = None,
 ) -> Array:
     r"""Put maxima back where they came from, with zeros around them.
 
@@ -417,7 +417,7 @@ def max_unpool_backward(
     stride: IntOrInts | None = None,
     *,
     padding: Padding = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: IntOrInts | None = None,
 ) -> Array:
     r"""Gradient of `max_unpool` in its input: read it where the values were put.
 
@@ -624,7 +624,7 @@ def _check_unpool(
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
-    output_size: Sequence[int] | None,
+    output_size: IntOrInts | None,
 ) -> Ints:
     """Check, and give the shape of the output."""
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
@@ -641,7 +641,7 @@ def _unpooled_size(
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
-    output_size: Sequence[int] | None,
+    output_size: IntOrInts | None,
 ) -> Ints:
     rank = len(size)
     steps = kernel_size if stride is None else stride

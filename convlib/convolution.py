@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ._arrays import Array
-from ._checks import IntOrInts, check_arrays, check_grad, check_real, public_layer
+from ._arrays import (
+    Array,
+)
+from ._checks import (
+    check_arrays,
+    check_grad,
+    check_real,
+    public_layer,
+)
 from ._layer import add_bias, check_bias, check_layer, gradients
 from ._tuning import COLUMN_BUDGET
-from .geometry import Padding
+from ._types import IntOrInts, Method, Needs, Padding, PaddingMode
 from .methods import check_method, convolve
 from .methods.backward import backward_input, backward_weight, check_zeros, turned
 
@@ -23,8 +28,8 @@ def conv(
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
-    method: str = "auto",
+    padding_mode: PaddingMode = "zeros",
+    method: Method = "auto",
     budget: int = COLUMN_BUDGET,
 ) -> Array:
     r"""Cross-correlate a batch of signals, images or volumes with a bank of kernels.
@@ -127,10 +132,10 @@ def conv_backward(
     padding: Padding = 0,
     dilation: IntOrInts = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
-    method: str = "auto",
+    padding_mode: PaddingMode = "zeros",
+    method: Method = "auto",
     budget: int = COLUMN_BUDGET,
-    needs: Sequence[bool] = (True, True, True),
+    needs: Needs = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a convolution in its input, its kernels and its bias.
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, cast, new
+from ._arrays import (
+    Array,
+    cast,
+    new,
+)
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     check_arrays,
     check_batched,
     check_memory,
@@ -22,7 +24,7 @@ from ._checks import (
 )
 from ._layer import add_bias, check_bias, check_layer, check_rank, check_weight
 from ._tuning import COLUMN_BUDGET
-from .geometry import Padding
+from ._types import ChannelLayers, IntOrInts, Padding
 from .methods import convolve
 
 POINT = (1, 0, 1, 1, "zeros", COLUMN_BUDGET)  # the options of a kernel of one cell
@@ -334,7 +336,7 @@ def _deal(x: Array, groups: int, each: int) -> Array:
 
 
 @public
-def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, int, int]]) -> Array:
+def channel_reach(channels: int, layers: ChannelLayers) -> Array:
     """Which input channels can reach which output channels through a stack of layers.
 
     Parameters

@@ -16,7 +16,6 @@ import numpy as np
 
 from ._arrays import (
     Array,
-    Ints,
     accumulator,
     cast,
     is_recording,
@@ -31,7 +30,6 @@ from ._arrays import (
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     as_number,
     check_arrays,
     check_flags,
@@ -41,8 +39,14 @@ from ._checks import (
     one_int,
     public,
 )
+from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, scatter, unpad, windows
-from .geometry import Padding, Pairs, Window, check_fits, make_window
+from .geometry import (
+    Pairs,
+    Window,
+    check_fits,
+    make_window,
+)
 
 
 @public

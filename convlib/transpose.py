@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, cast, new
+from ._arrays import (
+    Array,
+    cast,
+    new,
+)
 from ._checks import (
     BadValue,
-    IntOrInts,
     check_arrays,
     check_choice,
     check_grad,
@@ -28,8 +31,13 @@ from ._checks import (
 )
 from ._layer import ConvLayer, add_bias, check_bias, check_rank, check_weight, gradients
 from ._tuning import COLUMN_BUDGET
+from ._types import Definition, IntOrInts, Needs, Padding
 from ._windows import step
-from .geometry import Padding, check_fits, make_window, transpose_window
+from .geometry import (
+    check_fits,
+    make_window,
+    transpose_window,
+)
 from .methods import convolve, im2col, native
 from .methods.backward import (
     backward_input,
@@ -51,7 +59,7 @@ def conv_transpose(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
-    method: str = "auto",
+    method: Definition = "auto",
     budget: int = COLUMN_BUDGET,
 ) -> Array:
     r"""The transpose of a convolution: every input adds a scaled kernel to the output.
@@ -133,9 +141,9 @@ def conv_transpose_backward(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
-    method: str = "auto",
+    method: Definition = "auto",
     budget: int = COLUMN_BUDGET,
-    needs: Sequence[bool] = (True, True, True),
+    needs: Needs = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a transposed convolution in its input, its kernels and its bias.
 
@@ -290,7 +298,7 @@ def _explicit(weight: Array, layer: ConvLayer) -> Array:
     return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
 
 
-class Definition(NamedTuple):
+class Steps(NamedTuple):
     """One of the equal definitions, and the adjoint of its steps: ``(x, weight, layer)`` to y."""
 
     forward: Callable[[Array, Array, ConvLayer], Array]
@@ -298,11 +306,11 @@ class Definition(NamedTuple):
 
 
 DEFINITIONS = {
-    "auto": Definition(backward_input, convolve),  # whatever is fastest there
-    "scatter": Definition(im2col.backward_input, im2col.forward),
-    "zero_insertion": Definition(_zero_insertion, _leave_out),
-    "matrix": Definition(_by_transposed_matrix, _by_matrix),
-    "native": Definition(native.backward_input, native.forward),
+    "auto": Steps(backward_input, convolve),  # whatever is fastest there
+    "scatter": Steps(im2col.backward_input, im2col.forward),
+    "zero_insertion": Steps(_zero_insertion, _leave_out),
+    "matrix": Steps(_by_transposed_matrix, _by_matrix),
+    "native": Steps(native.backward_input, native.forward),
 }
 
 

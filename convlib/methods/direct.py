@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from itertools import product
 
-from .._arrays import Array, accumulator, beside, cast, new
+from .._arrays import (
+    Array,
+    accumulator,
+    beside,
+    cast,
+    new,
+)
 from .._layer import ConvLayer
 from .._windows import pad
 

@@ -16,13 +16,28 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
-from .._checks import BadValue, check_memory
+from .._arrays import (
+    Array,
+    accumulator,
+    is_tensor,
+    is_whole,
+    moveaxis,
+    namespace,
+    new,
+)
+from .._checks import (
+    BadValue,
+    check_memory,
+)
 from .._layer import ConvLayer
 from .._tuning import FFT_BYTES, FFT_SIDE
+from .._types import Ints
 from .._windows import step, windows
 from .._work import Scratch
-from ..geometry import Window, tiles
+from ..geometry import (
+    Window,
+    tiles,
+)
 from . import _points
 
 

@@ -12,12 +12,23 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, accumulator, cast, is_transformed, namespace, new, pairwise
+from .._arrays import (
+    Array,
+    accumulator,
+    cast,
+    is_transformed,
+    namespace,
+    new,
+    pairwise,
+)
 from .._layer import ConvLayer
 from .._tuning import LONG_SUM, SMALL_PRODUCT, WIDE
 from .._windows import add_unpadded, pad, unpad
 from .._work import Scratch, keeps_scratch, run, threads_for
-from ..geometry import Pairs, tiles
+from ..geometry import (
+    Pairs,
+    tiles,
+)
 from ..lowering import from_columns, to_columns
 
 Tile = tuple[tuple[slice, ...], Pairs]  # where it stands in the output, and how to pad for it

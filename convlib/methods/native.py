@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .._arrays import Array, is_tensor, is_transformed, namespace, new
+from .._arrays import (
+    Array,
+    is_tensor,
+    is_transformed,
+    namespace,
+    new,
+)
 from .._checks import (
     BadValue,
 )

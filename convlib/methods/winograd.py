@@ -20,7 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace
+from .._arrays import (
+    Array,
+    accumulator,
+    is_tensor,
+    is_whole,
+    moveaxis,
+    namespace,
+)
 from .._checks import (
     BadValue,
 )
@@ -33,8 +40,11 @@ from .._tuning import (
     WINOGRAD_TILES,
     WINOGRAD_TURN,
 )
+from .._types import Ints
 from .._work import Scratch, blas_has_avx2_only
-from ..geometry import Window
+from ..geometry import (
+    Window,
+)
 from ..lowering import taps_first
 from . import _points
 
