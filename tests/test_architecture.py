@@ -187,7 +187,16 @@ def test_the_table_itself_goes_one_way():
         assert may - {module} <= settled | ALL
         assert not may & {"plot", "labs"} or module == "labs"
         settled.add(module)
-    order = ["_types", "_tuning", "_arrays", "_checks", "geometry", "_work", "_transforms", "_windows"]
+    order = [
+        "_types",
+        "_tuning",
+        "_arrays",
+        "_checks",
+        "geometry",
+        "_work",
+        "_transforms",
+        "_windows",
+    ]
     order += ["lowering", "_layer", "methods", "convolution"]
     for i, module in enumerate(order):
         assert MAY_IMPORT[module] <= {*order[:i], "methods"}
