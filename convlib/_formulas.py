@@ -1,11 +1,12 @@
 """The activations as a table to print: each formula beside its slope, grouped as in the book.
 
 Both are called with the library ``xp``, which is the module numpy or torch, with numbers ``z`` of
-that library, and with options. They hold on the whole line: at the joints, at infinity and at NaN.
-Most are written once for both libraries; where `np` stands, NumPy alone comes by.
+that library, one axis of them or more, and with options. They hold on the whole line: at the
+joints, at infinity and at NaN. Most are written once for both libraries. Where ``np`` stands, no
+tensor comes by: it has been given to torch's own function, or to the line above.
 
-The value of a cheap formula is worked out in memory ``out``, where it is given: to find new memory
-for each step takes longer than the steps. The others are as fast without.
+Some take memory ``out`` to work in, as NumPy's own functions do: those that are faster with it by
+more than a twentieth, because their steps are cheap or many. On tensors there is none.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def choose(xp: ModuleType, condition: Array, yes: float, no: float, z: Array) ->
 
 
 def relu(xp: ModuleType, z: Array, out: Array = None) -> Array:
-    # NumPy clips floats to two bounds faster than to one.
+    # max(z, 0); but NumPy clips floats to two bounds faster than to one.
     return z.clip(0, np.inf if z.dtype.kind == "f" else None, out=out)
 
 
@@ -75,7 +76,7 @@ def relu6_slope(xp: ModuleType, z: Array) -> Array:
 def leaky_relu(xp: ModuleType, z: Array, negative_slope: float, out: Array = None) -> Array:
     left = np.multiply(z, negative_slope, out=out)
     if 0 < negative_slope <= 1:
-        return np.maximum(z, left, out=out)  # the same choice, several times as fast
+        return np.maximum(z, left, out=out)  # the choice below, several times as fast
     return np.where(z > 0, z, left)
 
 
@@ -96,6 +97,7 @@ def prelu_chain(xp: ModuleType, grad: Array, z: Array, weight: Array) -> tuple[A
 
 
 def hardsigmoid(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    # (z + 3) / 6, between 0 and 1
     return xp.divide(xp.add(clip(xp, z, -3, 3, out=out), 3, out=out), 6, out=out)
 
 
@@ -106,6 +108,7 @@ def hardsigmoid_slope(xp: ModuleType, z: Array) -> Array:
 def hardswish(xp: ModuleType, z: Array, out: Array = None) -> Array:
     if xp is not np:
         return gated(xp, z, hardsigmoid)
+    # z * hardsigmoid(z), which is 0 from -3 down; at -infinity it would be -inf * 0.
     return np.multiply(z.clip(-3, np.inf), hardsigmoid(xp, z, out=out), out=out)
 
 
@@ -118,8 +121,9 @@ def hardswish_slope(xp: ModuleType, z: Array) -> Array:
 
 def sigmoid(xp: ModuleType, z: Array, out: Array = None) -> Array:
     if xp is not np:
-        return xp.sigmoid(z)  # whose derivative is not inf / inf far out
-    e = np.exp(np.negative(z, out=out), out=out)  # inf far out on the left: 1 / inf is right
+        return xp.sigmoid(z)  # whose derivative is 0 far out, not inf / inf
+    # 1 / (1 + exp(-z)); far out on the left exp is inf, and 1 / inf is right.
+    e = np.exp(np.negative(z, out=out), out=out)
     return np.divide(1, np.add(1, e, out=out), out=out)
 
 
@@ -164,15 +168,19 @@ def logsigmoid_slope(xp: ModuleType, z: Array) -> Array:
     return sigmoid(xp, -z)
 
 
-def elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array = None) -> Array:
+# ELU, and with a width other than 1, CELU: alpha * (exp(z / width) - 1) on the left.
+
+
+def elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
     left = alpha * np.expm1(z.clip(-np.inf, 0) / width)
     if math.isfinite(alpha):
-        return np.add(z.clip(0, np.inf), left, out=out)  # one of the two is 0
+        return z.clip(0, np.inf) + left  # one of the two is 0
     return np.where(z >= 0, z, left)  # else `left` is inf * 0 from 0 on
 
 
 def elu_slope(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
-    # 0 at NaN, where the slope is 1; and a choice, for autograd, which halves what is equal.
+    # 0 also at NaN, where the slope is 1. For torch a choice: of a minimum, autograd gives each of
+    # two equals half of the slope.
     below = np.fmin(z, 0) if xp is np else xp.where(z < 0, z, 0)
     return choose(xp, z <= 0, alpha / width, 1, z) * xp.exp(below / width)
 
@@ -185,8 +193,8 @@ def selu_slope(xp: ModuleType, z: Array) -> Array:
     return SELU_SCALE * elu_slope(xp, z, SELU_ALPHA)
 
 
-def celu(xp: ModuleType, z: Array, alpha: float, out: Array = None) -> Array:
-    return elu(xp, z, alpha, width=alpha, out=out)
+def celu(xp: ModuleType, z: Array, alpha: float) -> Array:
+    return elu(xp, z, alpha, width=alpha)
 
 
 def celu_slope(xp: ModuleType, z: Array, alpha: float) -> Array:
@@ -203,7 +211,8 @@ def gated(xp: ModuleType, z: Array, gate: Callable[..., Array], out: Array = Non
     if not is_transformed(z):
         z = clip(xp, z, -TAIL, math.inf, out=out)
         return xp.multiply(z, gate(xp, z), out=out)
-    # torch takes the slope of each step, and at +infinity that of the product is inf * 0.
+    # Inside of vmap, jvp, ... torch takes the slope of each step; at infinity that of the product
+    # is inf * 0. So far out there is no product.
     near = xp.where(abs(z) > TAIL, -TAIL, z)
     return xp.where(z > TAIL, z, near * gate(xp, near))
 
@@ -240,33 +249,6 @@ def gelu_slope(xp: ModuleType, z: Array, approximate: str) -> Array:
     if approximate == "none":
         return gated_slope(xp, z, normal, normal_slope)
     return gated_slope(xp, z, almost_normal, almost_normal_slope)
-
-
-def mish(xp: ModuleType, z: Array, out: Array = None) -> Array:
-    return gated(xp, z, tanh_softplus, out=out)
-
-
-def mish_slope(xp: ModuleType, z: Array) -> Array:
-    return gated_slope(xp, z, tanh_softplus, tanh_softplus_slope)
-
-
-def tanh_softplus(xp: ModuleType, z: Array) -> Array:
-    return xp.tanh(log1p_exp(xp, z))
-
-
-def tanh_softplus_slope(xp: ModuleType, z: Array) -> Array:
-    return (1 - tanh_softplus(xp, z) ** 2) * sigmoid(xp, z)
-
-
-def almost_normal(xp: ModuleType, z: Array) -> Array:
-    u2 = 2 * (math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z))
-    return sigmoid(xp, u2, out=u2)  # (1 + tanh(u)) / 2
-
-
-def almost_normal_slope(xp: ModuleType, z: Array) -> Array:
-    u = math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z)
-    du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
-    return 2 * du * sigmoid_slope(xp, 2 * u)
 
 
 def normal(xp: ModuleType, z: Array) -> Array:
@@ -308,6 +290,33 @@ def erfc_powers(dtype: np.dtype) -> np.ndarray:
     return np.polynomial.chebyshev.cheb2poly(ERFC[:terms])[::-1].astype(dtype)
 
 
+def almost_normal(xp: ModuleType, z: Array) -> Array:
+    u2 = 2 * (math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z))
+    return sigmoid(xp, u2, out=u2)  # (1 + tanh(u)) / 2
+
+
+def almost_normal_slope(xp: ModuleType, z: Array) -> Array:
+    u = math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z)
+    du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
+    return 2 * du * sigmoid_slope(xp, 2 * u)
+
+
+def mish(xp: ModuleType, z: Array, out: Array = None) -> Array:
+    return gated(xp, z, tanh_softplus, out=out)
+
+
+def mish_slope(xp: ModuleType, z: Array) -> Array:
+    return gated_slope(xp, z, tanh_softplus, tanh_softplus_slope)
+
+
+def tanh_softplus(xp: ModuleType, z: Array) -> Array:
+    return xp.tanh(log1p_exp(xp, z))
+
+
+def tanh_softplus_slope(xp: ModuleType, z: Array) -> Array:
+    return (1 - tanh_softplus(xp, z) ** 2) * sigmoid(xp, z)
+
+
 # ---- the table ----
 
 FORMULAS = {
@@ -323,9 +332,9 @@ FORMULAS = {
     # smooth relatives of ReLU
     "softplus": Formula(softplus, softplus_slope),
     "logsigmoid": Formula(logsigmoid, logsigmoid_slope, torch="logsigmoid"),
-    "elu": Formula(elu, elu_slope, out=True, torch="elu"),
+    "elu": Formula(elu, elu_slope, torch="elu"),
     "selu": Formula(selu, selu_slope, torch="selu"),
-    "celu": Formula(celu, celu_slope, out=True, torch="celu"),
+    "celu": Formula(celu, celu_slope, torch="celu"),
     # gates
     "silu": Formula(silu, silu_slope, out=True),
     "gelu": Formula(gelu, gelu_slope, out=True),

@@ -1,8 +1,8 @@
-"""How a formula is applied to every element of an array.
+"""How a formula is applied to every element of an array, and autograd told its slope.
 
-On NumPy arrays, to one block after the other: what is computed between stays in the cache. On
-tensors, of torch's own steps: it can differentiate each as often as it likes, so its transforms
-need no more than the formula. Half precision is computed in float32.
+A NumPy array is taken block by block, so that what a formula computes between stays in the cache.
+On a tensor a formula is made of torch's own steps, which torch can differentiate as often as it
+likes: its transforms need no more. Half precision is computed in float32.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ def _in_blocks(
     """``formula(*arrays)``, block by block, in a new array like the first one.
 
     With `out` it is handed its part of that array, to work in. What is one block, or `at_once`,
-    needs no loop.
+    needs no loop. A block has one axis or more, and the dtype to compute in.
     """
     y, dtype = np.empty_like(arrays[0], subok=False), accumulator(arrays[0])
-    if y.dtype == dtype and (at_once or 0 < y.nbytes <= BLOCK):
+    if y.ndim and y.dtype == dtype and (at_once or y.nbytes <= BLOCK):
         _write(y, formula, arrays, out)
         return y
-    # NumPy's iterator takes any strides, and casts each block to `dtype` and back.
+    # NumPy's iterator takes any strides and no axes, and casts each block to `dtype` and back.
     blocks: Any = np.nditer(  # type: ignore[call-overload]
         [*arrays, y],
         flags=["external_loop", "buffered", "zerosize_ok"],
@@ -134,8 +134,8 @@ def _on_tensor(formula: Formula, z: Array, options: dict[str, Any]) -> Array:
 def _slope(formula: Formula, options: dict[str, Any], z: Array) -> Array:
     xp = namespace(z)
     slope = formula.slope(xp, z, **options)
-    if is_recording(z) and not slope.requires_grad:  # a slope of steps: its own slope is 0
-        return slope + 0 * xp.sign(z)
+    if is_recording(z) and not slope.requires_grad:  # made of comparisons, which have no derivative
+        return slope + 0 * xp.sign(z)  # so that a second one is 0, as in torch, and no error
     return slope
 
 
