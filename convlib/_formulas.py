@@ -171,10 +171,10 @@ def logsigmoid_slope(xp: ModuleType, z: Array) -> Array:
 # ELU, and with a width other than 1, CELU: alpha * (exp(z / width) - 1) on the left.
 
 
-def elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
+def elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array = None) -> Array:
     left = alpha * np.expm1(z.clip(-np.inf, 0) / width)
     if math.isfinite(alpha):
-        return z.clip(0, np.inf) + left  # one of the two is 0
+        return np.add(z.clip(0, np.inf), left, out=out)  # one of the two is 0
     return np.where(z >= 0, z, left)  # else `left` is inf * 0 from 0 on
 
 
@@ -193,8 +193,8 @@ def selu_slope(xp: ModuleType, z: Array) -> Array:
     return SELU_SCALE * elu_slope(xp, z, SELU_ALPHA)
 
 
-def celu(xp: ModuleType, z: Array, alpha: float) -> Array:
-    return elu(xp, z, alpha, width=alpha)
+def celu(xp: ModuleType, z: Array, alpha: float, out: Array = None) -> Array:
+    return elu(xp, z, alpha, width=alpha, out=out)
 
 
 def celu_slope(xp: ModuleType, z: Array, alpha: float) -> Array:
@@ -332,9 +332,9 @@ FORMULAS = {
     # smooth relatives of ReLU
     "softplus": Formula(softplus, softplus_slope),
     "logsigmoid": Formula(logsigmoid, logsigmoid_slope, torch="logsigmoid"),
-    "elu": Formula(elu, elu_slope, torch="elu"),
+    "elu": Formula(elu, elu_slope, out=True, torch="elu"),
     "selu": Formula(selu, selu_slope, torch="selu"),
-    "celu": Formula(celu, celu_slope, torch="celu"),
+    "celu": Formula(celu, celu_slope, out=True, torch="celu"),
     # gates
     "silu": Formula(silu, silu_slope, out=True),
     "gelu": Formula(gelu, gelu_slope, out=True),
