@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, reduce
 from itertools import islice
 from types import ModuleType
@@ -188,26 +188,3 @@ def channel_sums(x: Array) -> Array:
 def _block(n: int) -> int:
     """The largest divisor of n that is no longer than `BLOCK`, and not much shorter, or `BLOCK`."""
     return next((size for size in range(BLOCK, BLOCK // 4, -1) if n % size == 0), BLOCK)
-
-
-@cache
-def pointwise_function() -> Any:
-    """The class whose ``apply(x, value, slope)`` is ``value(x)``, with derivative ``slope(x)``.
-
-    For maps of single elements on tensors. autograd asks `slope`, and does not look at the steps
-    inside `value`. Made at its first use: torch is never imported here.
-    """
-    function: Any = sys.modules["torch"].autograd.Function
-
-    class Pointwise(function):  # type: ignore[misc]
-        @staticmethod
-        def forward(ctx: Any, x: Array, value: Callable[[Array], Array], slope: object) -> Array:
-            ctx.save_for_backward(x)
-            ctx.slope = slope
-            return value(x)
-
-        @staticmethod
-        def backward(ctx: Any, grad: Array) -> tuple[Array, None, None]:
-            return grad * ctx.slope(*ctx.saved_tensors), None, None
-
-    return Pointwise
