@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import Array, Ints, is_tensor, namespace
+from ._arrays import Array, Ints, is_tensor, namespace, supported
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +67,7 @@ def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
         if type(a) is np.ndarray:
             return None
         if is_tensor(a):
-            return a
+            return supported(a)
     return None
 
 
