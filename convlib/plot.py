@@ -18,10 +18,10 @@ try:
     from matplotlib.patches import Rectangle
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f"convlib.plot needs {missing.name}: it comes with matplotlib, the extra convbook[plot]. "
+        "convlib.plot needs matplotlib, the extra convbook[plot]. "
         'Use pip install "matplotlib>=3.9".',
         name=missing.name,
-    ) from None
+    ) from missing
 
 from ._arrays import Array
 from ._checks import IntOrInts

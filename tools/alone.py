@@ -16,15 +16,15 @@ NEEDS_AN_EXTRA = ("convlib.labs", "convlib.plot")
 EXAMPLES = f"""
 import doctest, importlib, pkgutil, platform
 import numpy as np, convlib as cl
-names = [one.name for one in pkgutil.walk_packages(cl.__path__, "convlib.", onerror=lambda _: None)]
 tried = failed = 0
-for name in names:
+found = pkgutil.walk_packages(cl.__path__, "convlib.", onerror=lambda name: None)
+for name in [one.name for one in found]:
     if not name.startswith({NEEDS_AN_EXTRA}):
         module = importlib.import_module(name)
         result = doctest.testmod(module, extraglobs=dict(np=np, cl=cl))
         tried, failed = tried + result.attempted, failed + result.failed
-print(f"Python {{platform.python_version()}}, NumPy {{np.__version__}}, convlib {{cl.__version__}}:",
-      f"{{tried}} examples run, {{failed}} failed")
+print(f"Python {{platform.python_version()}}, NumPy {{np.__version__}}:", end=" ")
+print(f"{{tried}} examples of convlib {{cl.__version__}} run, {{failed}} failed")
 raise SystemExit(failed or not tried)
 """
 

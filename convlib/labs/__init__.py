@@ -12,10 +12,9 @@ try:
     from ._lab import STATIC as STATIC
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f"convlib.labs needs {missing.name}: it comes with anywidget, the extra convbook[labs]. "
-        'Use pip install "anywidget>=0.9".',
+        'convlib.labs needs anywidget, the extra convbook[labs]. Use pip install "anywidget>=0.9".',
         name=missing.name,
-    ) from None
+    ) from missing
 
 from .activations import Activations
 from .groups import Groups
