@@ -11,7 +11,7 @@ import convlib as cl
 from tools import error_page
 
 pytest.importorskip("torch", reason="torch is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # torch's
 
 PACKAGE = Path(cl.__file__).parent
 ROOT = PACKAGE.parent
