@@ -47,7 +47,7 @@ $(ENV): $(wildcard requirements*.txt) pyproject.toml
 	  echo "This needs Python 3.11.5 or newer, and '$(PYTHON)' is" \
 	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
 	    "Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV): 2 GB and some minutes, once; 6 GB on Linux if torch comes with CUDA."
+	@echo "Setting up $(VENV): 2.3 GB and some minutes, once; 7 GB on Linux if torch comes with CUDA."
 	@test -x "$(BIN)/python" && "$(BIN)/python" -c 'import pip' 2>/dev/null \
 	  || $(PYTHON) -m venv --clear "$(VENV)" \
 	  || { echo "Could not make an environment; on Debian or Ubuntu: apt install python3-venv"; exit 1; }

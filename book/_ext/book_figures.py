@@ -38,10 +38,23 @@ def themed(svg):
     return re.sub(r'style="[^"]*"', lambda style: hexes.sub(colour, style[0]), svg)
 
 
+def steadied(svg):
+    """The same picture has the same text, whatever the last bits of its numbers.
+
+    Those hang on the number of threads. matplotlib prints six digits, but names clips and markers
+    by a hash of all of them, and prints what is a hair below 0 as -0. Here names are counted.
+    """
+    hashed = dict.fromkeys(re.findall(r'\bid="(\w*[0-9a-f]{10})"', svg))
+    numbers = {name: f"part-{number}" for number, name in enumerate(hashed, start=1)}
+    svg = re.sub(r"\b\w*[0-9a-f]{10}\b", lambda name: numbers.get(name[0], name[0]), svg)
+    return re.sub(r'(?<=[ "(,])-0(?=[ "),\n])', "0", svg)
+
+
 def inlined(svg, prefix, alt):
     """Make a stand-alone SVG fit to live inside a page."""
     svg = svg[svg.index("<svg") :]  # the XML prologue stays behind
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.S)
+    svg = steadied(svg)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
