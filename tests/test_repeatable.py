@@ -85,10 +85,15 @@ def test_a_figure_hangs_on_no_last_bit():
     [
         ('<path d="M 0 -0 \nL 4.5 -0 \nL -0 -0.5 z"/>', '<path d="M 0 0 \nL 4.5 0 \nL 0 -0.5 z"/>'),
         ('transform="translate(-0 7) rotate(-90)"', 'transform="translate(0 7) rotate(-90)"'),
+        ('<use x="20.298438" y="-0.000001"/>', '<use x="20.298" y="0"/>'),
+        ('<use x="20.298437" y="0.125"/>', '<use x="20.298" y="0.125"/>'),
+        ('d="M 0.187501 -3.187500"', 'd="M 0.188 -3.187"'),
+        ('d="M 0.187499 -3.187499"', 'd="M 0.188 -3.187"'),
+        ('transform="scale(0.015625)"',) * 2,
         ('<g id="xtick_1"/><use href="#DejaVuSans-30"/>',) * 2,
     ],
 )
-def test_a_hair_below_zero_is_zero(text, expected):
+def test_the_last_digits_are_left_out(text, expected):
     pytest.importorskip("sphinx", reason="Sphinx is not installed")
     assert extension("book_figures").steadied(text) == expected
 

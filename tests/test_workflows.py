@@ -82,8 +82,5 @@ def test_the_wheel_is_tried_on_each_python_that_is_named():
 def test_the_hosted_check_runs_all_of_the_local_one():
     local = re.findall(r"^make .*", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M)
     hosted = [one for job in ("check", "repeatable") for one in commands(job)]
-    assert (
-        set(local)
-        == set(hosted)
-        == {f"make {one}" for one in ("lint", "dist", "test", "repeatable")}
-    )
+    assert len(local) == 4
+    assert local == [one for one in hosted if one.startswith("make ")]

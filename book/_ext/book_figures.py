@@ -41,12 +41,20 @@ def themed(svg):
 def steadied(svg):
     """The same picture has the same text, whatever the last bits of its numbers.
 
-    Those hang on the number of threads. matplotlib prints six digits, but names clips and markers
-    by a hash of all of them, and prints what is a hair below 0 as -0. Here names are counted.
+    Those hang on the number of threads. matplotlib names clips and markers by a hash of all digits:
+    here they are counted. It prints six decimals: three are kept, of a thousandth of a point. The
+    shift keeps what is a fraction of 2 or 10, as layouts are, off the edge of the rounding.
     """
     hashed = dict.fromkeys(re.findall(r'\bid="(\w*[0-9a-f]{10})"', svg))
     numbers = {name: f"part-{number}" for number, name in enumerate(hashed, start=1)}
     svg = re.sub(r"\b\w*[0-9a-f]{10}\b", lambda name: numbers.get(name[0], name[0]), svg)
+
+    def rounded(match):
+        if match[0].startswith(("scale", "matrix")):  # factors, of any size
+            return match[0]
+        return f"{float(match[0]) + 1.37e-5:.3f}".rstrip("0").rstrip(".")
+
+    svg = re.sub(r"\b(?:scale|matrix)\([^)]*\)|-?\d+\.\d{4,}", rounded, svg)
     return re.sub(r'(?<=[ "(,])-0(?=[ "),\n])', "0", svg)
 
 
