@@ -30,6 +30,25 @@ def is_tensor(x: object) -> bool:
     return isinstance(tensor, type) and isinstance(x, tensor)
 
 
+OLDEST_TORCH = "2.4"  # as the extra `torch` asks for; this name is the youngest that convlib needs
+_YOUNGEST = "is_autocast_available"
+
+
+def supported(tensor: Array) -> Array:
+    """`tensor`, unless its torch is too old for convlib: a `RuntimeError` says so.
+
+    A look for one name, each time: a compiler could follow neither a cache nor a flag.
+    """
+    torch = sys.modules["torch"]
+    if not hasattr(getattr(torch, "amp", None), _YOUNGEST):
+        raise RuntimeError(
+            f"convlib needs torch {OLDEST_TORCH} or newer for tensors; this is torch "
+            f"{getattr(torch, '__version__', 'of no version')}. "
+            f'Use pip install --upgrade "torch>={OLDEST_TORCH}", or NumPy arrays.'
+        )
+    return tensor
+
+
 def namespace(x: Array) -> ModuleType:
     """The library that `x` belongs to: the module numpy or torch."""
     return sys.modules["torch"] if is_tensor(x) else np

@@ -325,7 +325,7 @@ def test_curvature_at_zero_and_far_out(torch, name, curvature):
     np.testing.assert_allclose(second.numpy(), [curvature, 0, 0, 0, 0], atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own use
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # torch's own use
 def test_torchs_transforms_see_through(torch):
     x = torch.tensor(GENERIC)
     for name in ("silu", "gelu", "softplus"):
