@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 STEM = f"{PROJECT['name']}-{cl.__version__}"
-SUFFIXES = (".py", ".js", ".css", "py.typed")
+SUFFIXES = (".py", ".pyi", ".js", ".css", "py.typed")
 LIBRARY = {
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "convlib").rglob("*")
