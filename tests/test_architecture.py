@@ -22,7 +22,7 @@ CORE = {"_arrays", "_checks", "geometry", "_work", "_transforms", "_windows"}
 LIBRARY = CORE | {"lowering", "methods", "convolution"}
 ALL = LIBRARY | {
     *("groups", "transpose", "upsampling", "activations", "pooling", "adaptive_pooling"),
-    *("costs", "networks"),
+    *("_pooling", "_pooling_windows", "costs", "networks"),
 }
 MAY_IMPORT = {
     "_arrays": set(),
@@ -37,8 +37,10 @@ MAY_IMPORT = {
     "groups": LIBRARY,
     "transpose": LIBRARY,
     "activations": CORE,
-    "pooling": CORE | {"lowering"},
-    "adaptive_pooling": CORE | {"lowering", "pooling"},
+    "_pooling": CORE,
+    "_pooling_windows": CORE | {"_pooling"},
+    "pooling": CORE | {"_pooling", "_pooling_windows"},
+    "adaptive_pooling": CORE | {"_pooling"},
     "upsampling": CORE,
     "costs": {"_arrays", "_checks", "geometry"},
     "networks": {"_arrays", "_checks", "geometry", "costs"},
