@@ -3,8 +3,8 @@
 Work goes axis by axis: the maximum of a box is the maximum of its rows' maxima, and sums are alike.
 Along one axis are regions of cells, and there are two ways to read them, both by slices. Windows
 are many, short and evenly spaced: the first cells of all are one slice, the second cells of all are
-the next. Adaptive regions are few and long, and not all alike: each of them is one slice. Either
-way is many times slower for the other's regions, or has not its digits.
+the next. Adaptive regions are few and long, and not all alike: each of them is one slice. (Cell by
+cell, the maxima of 7 regions of 32 cells take twenty times as long.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ._arrays import (
 )
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 
-Reads = Sequence[slice] | Sequence[list[int]]  # of cells along one axis
+Reads = Sequence[slice] | Sequence[list[int]]  # along one axis, each of which reads a part
 
 
 def parts(x: Array, reads: Reads, axis: int) -> Iterator[Array]:
@@ -64,10 +64,7 @@ def _add_at_once(
 
 
 def region_sizes(lengths: Iterable[Array], like: Array) -> Array:
-    """Cells of each region (*out), the product of its lengths, in the dtype of `like`.
-
-    The lengths, a vector for each axis, are floats: a product of ints might wrap around.
-    """
+    """Cells of each region (*out), the product of its lengths, in the dtype of `like`."""
     sizes = reduce(lambda a, b: a[..., None] * b, lengths)
     sizes = sizes.clip(None, 2.0**62) if is_whole(like) else sizes
     return namespace(like).asarray(sizes, dtype=like.dtype, device=like.device)
@@ -95,7 +92,7 @@ def first_maximum(cells: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
 def first_maxima(x: Array, numbers: Array, cells: Array, axis: int) -> tuple[Array, Array]:
     """`first_maximum` along one axis, where region u has the cells ``cells[u]``, all at once.
 
-    For torch's transforms: as many steps, whatever the size, so that a compiler need not unroll.
+    For torch's transforms: its steps are as many for any size, so a compiler works once.
     """
     values, numbers = (
         a.index_select(axis, cells.reshape(-1)).unflatten(axis, cells.shape) for a in (x, numbers)
@@ -111,19 +108,19 @@ def first_maxima(x: Array, numbers: Array, cells: Array, axis: int) -> tuple[Arr
     return best.squeeze(along), numbers.squeeze(along)
 
 
-def winners(x: Array, numbers: Array, axes: Sequence[Reads | Array]) -> Array:
-    """The number of the cell that wins each region: (B, C, *out) of int64.
+def winners(x: Array, numbers: Array, cells: Sequence[Reads | Array]) -> Array:
+    """The number of the first maximum of every region of `x`: (B, C, *out) of int64.
 
-    `axes` has for each axis the reads of the t-th cell of every region, for each t. In torch's
-    transforms that may be a table of cells (out, t).
+    Of each axis, `cells` has what reads the t-th cell of every region, for each t; or inside of
+    torch's transforms a table (out, t) of cells.
     """
     # Rows first: only from the last axis to the first is the first maximum the first in the grid.
-    for axis, cells in reversed([*enumerate(axes, start=2)]):
-        if is_tensor(cells):
-            x, numbers = first_maxima(x, numbers, cells, axis)
+    for axis, reads in reversed([*enumerate(cells, start=2)]):
+        if is_tensor(reads):
+            x, numbers = first_maxima(x, numbers, reads, axis)
         else:
-            both = zip(parts(x, cells, axis), parts(numbers, cells, axis), strict=True)
-            x, numbers = first_maximum(both)
+            values, places = parts(x, reads, axis), parts(numbers, reads, axis)
+            x, numbers = first_maximum(zip(values, places, strict=True))
     return broadcast_copy(numbers, x.shape)
 
 

@@ -145,5 +145,5 @@ def window_sizes(like: Array, x: Array, window: Window, include_pad: bool) -> Ar
         least, most = (-before, n + after) if include_pad else (0, n)
         first = (-((start - least) // d)).clip(0)  # of the taps that are at `least` or behind
         stop = (-((start - most) // d)).clip(None, kernel)
-        lengths.append(cast(stop - first, xp.float64))
+        lengths.append(cast(stop - first, xp.float64))  # a product of ints might wrap around
     return region_sizes(lengths, like)

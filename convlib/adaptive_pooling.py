@@ -198,7 +198,7 @@ def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
 
 def _average(x: Array, output_size: Sizes) -> Array:
     out = _check(x, output_size, FLOATS)
-    total = _reduce(cast(x, accumulator(x)), out, _sum)
+    total = _each_region(cast(x, accumulator(x)), out, _sum)
     return cast(total / _region_sizes(x, total), x.dtype)
 
 
@@ -231,7 +231,7 @@ def _region_sizes(x: Array, like: Array) -> Array:
     lengths = []
     for n, o in zip(x.shape[2:], like.shape[2:], strict=True):
         u = xp.arange(o, device="cpu")
-        lengths.append(cast(-(-(u + 1) * n // o) - u * n // o, xp.float64))
+        lengths.append(-(-(u + 1) * n // o) - u * n // o)
     return region_sizes(lengths, like)
 
 
@@ -396,7 +396,7 @@ def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
 def _maximum(x: Array, out: Ints) -> Array:
     if is_recording(x) or is_transformed(x):
         return gather(x, _winners(x, out))
-    return cast(_reduce(x, out, namespace(x).amax), x.dtype)  # whatever its order of bytes
+    return cast(_each_region(x, out, namespace(x).amax), x.dtype)  # whatever its order of bytes
 
 
 def _maximum_backward(
@@ -419,17 +419,17 @@ def _winners(x: Array, out: Ints) -> Array:
     return winners(x, cell_numbers(x), cells)
 
 
-# ---- regions ----
+# ---- regions: n cells along one axis make o of them ----
 
 
 def _regions(n: int, o: int) -> list[slice]:
-    """The regions that `o` outputs make of `n` cells."""
+    """Each of the regions, as a slice."""
     return [slice(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
 
 
 def _cells(x: Array, n: int, o: int) -> Reads | Array:
     """The t-th cell of every region, for each t; a region that has ended repeats its last one."""
-    if is_transformed(x):  # a table of cells (o, t), which is made in as many steps for any size
+    if is_transformed(x):  # a table (o, t), made in as many steps for any size
         u, t = (namespace(x).arange(count, device=x.device) for count in (o, n // o + 2))
         return ((u * n // o)[:, None] + t).minimum(-(-(u + 1) * n // o)[:, None] - 1)
     if n % o == 0:
@@ -439,7 +439,7 @@ def _cells(x: Array, n: int, o: int) -> Reads | Array:
     return [[min(r.start + t, r.stop - 1) for r in regions] for t in range(longest)]
 
 
-def _reduce(x: Array, out: Ints, summary: Callable[..., Array]) -> Array:
+def _each_region(x: Array, out: Ints, summary: Callable[..., Array]) -> Array:
     """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
     if max(out) == 1:
         return summary(x, tuple(range(2, x.ndim)), keepdims=True)
@@ -458,7 +458,7 @@ def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
         asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
     out = per_axis("output_size", asked, len(size), least=1)  # type: ignore[arg-type]
     check_memory(x, the_output=(*x.shape[:2], *out))
-    check_memory(Host, the_table_of_regions=(64, max(out)))  # a part, a slice each
+    check_memory(Host, the_table_of_regions=(64, max(out)))  # a slice each, and a part
     return out
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -355,18 +356,23 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
 
 
 def _spread(grad: Array, window: Window, size: Ints) -> Array:
-    """The adjoint of `_sums`: every cell gets the sum of its windows' gradients.
-
-    Many taps are added in blocks, for the digits of the sums: larger ones, where a tap has few
-    cells.
-    """
+    """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
     reads, pairs = window_reads(grad, window, size, tuple(grad.shape[2:]))
     for axis, (taps, n, pair) in enumerate(zip(reads, size, pairs, strict=True), start=2):
-        padded = n + sum(pair)
-        many = max(BLOCK, CHAIN * padded // grad.shape[axis])
-        blocks = [taps[start : start + many] for start in range(0, len(taps), many)]
-        grad = pairwise(add_parts([grad] * len(block), block, axis, padded) for block in blocks)
+        grad = _spread_axis(grad, taps, axis, n + sum(pair))
     return unpad(grad, size, pairs)
+
+
+def _spread_axis(grad: Array, taps: Sequence[slice], axis: int, n: int) -> Array:
+    """Add the gradients of windows to each of their taps, among `n` cells along the axis.
+
+    Many taps are added in blocks, for the digits of the sums; larger blocks, where a tap is short.
+    """
+    if len(taps) <= BLOCK or is_transformed(grad):
+        return add_parts([grad] * len(taps), taps, axis, n)
+    many = max(BLOCK, CHAIN * n // grad.shape[axis])
+    blocks = (taps[start : start + many] for start in range(0, len(taps), many))
+    return pairwise(add_parts([grad] * len(block), block, axis, n) for block in blocks)
 
 
 def _divide(total: Array, divisor: Array) -> Array:
@@ -379,6 +385,7 @@ def _divide(total: Array, divisor: Array) -> Array:
 
 
 def _check_override(value: object) -> int | None:
+    """Check `divisor_override`."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
@@ -538,6 +545,7 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
+    """As `check_window`, with the power too."""
     power = as_number("norm_type", norm_type)
     if power == 0 or math.isnan(power):
         raise BadValue(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import whole
 
 import convlib as cl
-from convlib import adaptive_pooling as adaptive
 from convlib import _pooling, pooling
+from convlib import adaptive_pooling as adaptive
 
 NAN, INF = math.nan, math.inf
 
