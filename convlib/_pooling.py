@@ -29,11 +29,11 @@ from ._arrays import (
 )
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 
-Reads = Sequence[slice] | Sequence[list[int]]  # along one axis, each of which reads a part
+Reads = Sequence[slice] | Sequence[list[int]]  # the cells along one axis that each part has
 
 
 def parts(x: Array, reads: Reads, axis: int) -> Iterator[Array]:
-    """What each of the reads takes of one axis of `x`: views, where they are slices."""
+    """One part of `x` for each of the reads, cut along one axis: a view, where that is a slice."""
     lead = (slice(None),) * axis
     return (x[(*lead, read)] for read in reads)
 
@@ -54,11 +54,11 @@ def _add_at_once(
     values: Sequence[Array], reads: Sequence[slice], axis: int, shape: list[int]
 ) -> Array:
     """`add_parts` for torch's transforms, which cannot follow what is written to a part."""
-    xp, device, n = namespace(values[0]), values[0].device, shape[axis]
-    cells = [xp.arange(n, device=device)[read] for read in reads]
+    xp, n = namespace(values[0]), shape[axis]
+    cells = [*parts(xp.arange(n, device=values[0].device), reads, 0)]  # of each value
     values = [
-        value.expand(*shape[:axis], *part.shape, *shape[axis + 1 :])
-        for value, part in zip(values, cells, strict=True)
+        value.expand(*shape[:axis], *at.shape, *shape[axis + 1 :])  # one value for all its cells
+        for value, at in zip(values, cells, strict=True)
     ]
     return _transforms.put(xp.cat(values, axis), axis, xp.cat(cells), n)
 

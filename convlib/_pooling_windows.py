@@ -35,18 +35,18 @@ def check_window(
     steps = kernel_size if stride is None or empty else stride
     size = tuple(x.shape[2:])
     window = make_window(kernel_size, steps, padding, dilation, len(size))
-    most = _check_half(window) if _is_torchs(padding) else None
+    most = _check_half(window) if _is_numbers(padding) else None
     check_fits(window, size, ceil_mode, most=most)
     out = window.output_size(size, ceil_mode)
     _check_reads_input(window, size, out)
-    pairs = _read(_trimmed(window, size, out), size, out)
+    pairs = _padding_read(_trimmed(window, size, out), size, out)
     lead, padded = x.shape[:2], [n + sum(pair) for n, pair in zip(size, pairs, strict=True)]
     check_memory(x, the_padded_input=(*lead, *padded), the_output=(*lead, *out))
     return window, out
 
 
-def _is_torchs(padding: Padding) -> bool:
-    """True for numbers; torch has neither words nor pairs, so those need not keep its limit."""
+def _is_numbers(padding: Padding) -> bool:
+    """True for one number, or one per axis: as in torch, whose limit words and pairs lack."""
     values = padding if isinstance(padding, (tuple, list)) else [padding]
     return not any(isinstance(value, (tuple, list, str)) for value in values)
 
@@ -98,7 +98,7 @@ def window_reads(
         pairs = window.padding
     else:
         window = _trimmed(window, size, out)
-        pairs = _read(window, size, out)
+        pairs = _padding_read(window, size, out)
     reads = []
     for kernel, s, d, o in zip(
         window.kernel_size, window.stride, window.dilation, out, strict=True
@@ -128,7 +128,7 @@ def _trimmed(window: Window, size: Ints, out: Ints) -> Window:
     return replace(window, kernel_size=tuple(kernels), padding=tuple(pairs))
 
 
-def _read(window: Window, size: Ints, out: Ints) -> Pairs:
+def _padding_read(window: Window, size: Ints, out: Ints) -> Pairs:
     """Padding that turns the input into just what the windows read."""
     return window.reach(size, [slice(0, o) for o in out])
 
