@@ -69,7 +69,7 @@ _build/.library: $(LIBRARY) $(ENV)
 	@touch $@
 
 _build/.ran: $(NOTEBOOKS) _build/.library
-	@"$(BIN)/python" tools/execute.py
+	@"$(BIN)/python" -m tools.execute
 	@touch $@
 
 # After a failed build the page cache goes: it would hide the warnings of the pages that it holds.
@@ -91,7 +91,7 @@ lab: $(ENV)  ## open the chapters as notebooks in JupyterLab
 	"$(BIN)/python" -m jupyter lab book
 
 notebooks: $(ENV)  ## run the notebooks and write their outputs into them (NB=file or folder)
-	"$(BIN)/python" tools/notebooks.py "$(NB)"
+	"$(BIN)/python" -m tools.notebooks "$(NB)"
 
 # ---- checks ----
 
@@ -105,7 +105,9 @@ lint: $(ENV)  ## style, formatting and types
 	"$(BIN)/python" -m ruff check .
 	"$(BIN)/python" -m ruff format --check .
 	"$(BIN)/python" -m mypy
-	"$(BIN)/python" tools/notebooks.py --check
+	"$(BIN)/oxlint" --deny-warnings
+	"$(BIN)/oxfmt" --check '**/*.{js,mjs}'
+	"$(BIN)/python" -m tools.notebooks --check
 
 bench: $(ENV)  ## measure convlib beside other libraries
 	@test -d benchmarks || { echo "There is no folder benchmarks/ yet."; exit 1; }
@@ -123,7 +125,7 @@ lock:  ## pin anew what requirements.in asks for, with hashes (UV=--upgrade: the
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv==0.13.9
-	.venv-lock/bin/python tools/lock.py $(UV)
+	.venv-lock/bin/python -m tools.lock $(UV)
 	rm -rf .venv-lock
 
 clean:  ## remove what was built; the environment stays (rm -r .venv removes that)

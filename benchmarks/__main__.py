@@ -26,6 +26,7 @@ from .layers import KINDS, choose
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+SCHEMA = 1  # of the JSON
 # After a parallel call, the threads of torch (OpenMP) and of OpenBLAS go on spinning, up to 25 ms,
 # on the cores that the next contender needs. These end it sooner: torch's within some 0.7 ms,
 # OpenBLAS's within 10 microseconds. More for OpenBLAS would spare convlib some waking of threads,
@@ -151,6 +152,18 @@ def child(module: str, plan: dict[str, Any], variables: dict[str, str]) -> Any:
         return json.loads(out.read_text())
 
 
+def write(runs: Sequence[dict[str, Any]], paths: dict[str, Path | None]) -> None:
+    """The JSON, the picture and the page, where a path is given."""
+    if path := paths.get("json"):
+        path.write_text(json.dumps({"schema": SCHEMA, "runs": runs}, indent=1) + "\n")
+    if path := paths.get("svg"):
+        from .picture import draw  # matplotlib is needed for nothing else
+
+        draw(runs, path)
+    if path := paths.get("md"):
+        path.write_text(report.markdown(runs, paths["svg"].name if paths.get("svg") else ""))
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Measure, print, write; 1 where an answer of convlib was wrong, or failed to come."""
     args = arguments(words)
@@ -166,7 +179,7 @@ def main(words: Sequence[str] | None = None) -> int:
         RESULTS.mkdir(exist_ok=True)
         base = RESULTS / report.file_name(runs[0])
         written = {ending: written[ending] or base.with_suffix(f".{ending}") for ending in written}
-    report.write(runs, written)
+    write(runs, written)
     parts = [each for run in runs for each in (*run["figures"], *run["memory"])]
     wrong = [name for each in parts for name in each["refused"]]
     return int(any(name.startswith("convlib") for name in wrong))

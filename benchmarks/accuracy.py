@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 import convlib as cl
-from convlib.methods import winograd
-from convlib.methods._loudness import PROMISE
+from convlib._tuning import WINOGRAD_LARGE
+from convlib._work import Scratch
+from convlib.methods._loudness import PROMISE, Loudness
 
 from .layers import CONVOLUTIONS, Case, all_cases
 
@@ -30,6 +31,87 @@ PAGE = Path(__file__).parents[1] / "book" / "accuracy.md"
 BOUND = 2e-4  # what no method exceeds on these layers: measured, not promised
 EPS = float(np.finfo(np.float32).eps)
 
+TEXT = """\
+<!-- Written by `python -m benchmarks.accuracy`. -->
+# How exact float32 is
+
+A float32 number holds about seven digits. A layer adds up to thousands of products, each of them
+rounded. How many digits are left? Here is every convolution of AlexNet, VGG-16, ResNet-50,
+ResNeXt-50 and MobileNet, {count} distinct layers, computed in float32 and compared with
+the same layer in float64.
+
+The error is the *largest* difference among all outputs of a layer, divided by the root mean square
+of those outputs: what the worst output loses, in units of a typical one. Inputs and kernels are
+drawn from a normal distribution. Each cell is the worst layer of its kind; in brackets, how many
+layers there are. `auto` is what `cl.conv` does when you do not choose. A dash says that a method
+does not do such layers: Winograd's needs stride 1. With a kernel of one cell it has nothing to
+save, and is im2col.
+
+*Stems* are first layers. *32x4d* are ResNeXt's layers in 32 groups, which begin with 4 channels
+each. *Other* are AlexNet's layers in two groups, one of them with 5×5 kernels.
+
+## The output, by method
+
+{forward}
+
+How many digits of a typical output are left, then? An error of $e$ leaves $-\\log_{{10}} e$. At
+worst that is {left[im2col]:.1f} with im2col and {left[winograd]:.1f} with Winograd's method.
+
+Three more things to see. Taps add one term to the sum after the other, where a matrix product keeps
+several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer,
+and without the 1×1 kernels, Winograd's error is {large[0]:.0f} to {large[1]:.0f} times
+im2col's. (The table shows the worst layer of each kind for each method, so its ratios differ.)
+[Fast algorithms](beyond/fast-algorithms.ipynb) explains why: its transforms subtract numbers of
+similar size. That holds for its large tiles. Where a layer is too small for {many} of
+them, convlib takes tiles of 2×2 outputs, and the error is {small[0]:.1f} to {small[1]:.1f}
+times im2col's. {by_columns} layers are in neither count. Their kernels see one to four channels. An
+output is then a sum of few products, and what is promised below is small: too small for large
+tiles. So convlib computes these layers by columns, and the errors are im2col's.
+
+And the Fourier transform, for all its detours, is not the less exact way. Its points have absolute
+value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile of side $t$ a number
+passes through about $\\log_2 t$ additions along an axis, not $t$. Only the channels are added in a
+row.
+
+## What is measured, and what is promised
+
+*Measured:* on these layers no output, by any method, is wrong by more than {bound:.0e} of a typical
+one. The worst is {worst:.1e}. It is not a promise, because it hangs on the inputs: they are all of
+one scale here. A single pixel of $10^4$ among them changes it.
+
+*Promised* is a bound for any input, by every method on NumPy arrays. Call $n$ the number of
+products in an output, $w\\,x$ one of them, and $\\varepsilon = 2^{{-23}}$ the precision of float32.
+Take the sum of $|w|\\,|x|$ over the output's own window, or the one that is usual in the layer,
+whichever is larger:
+
+$$
+|\\text{{error}}| \\;\\le\\; {promise:.0f}\\; n\\, \\varepsilon \\;
+    \\max\\Big(\\sum |w|\\,|x|,\\ \\text{{usual}}\\Big).
+$$
+
+So no output is spoiled by a loud pixel that its window does not see. [Fast
+algorithms](#sec-fast-loud) derives it, and says which step of it rests
+on a search and not on a proof. A bound for the worst inputs is far from what ordinary ones do:
+where {promise:.0f} is promised, the worst layer on this page has {auto:.2f} with `auto`, and
+{share:.2f} with the worst method for it.
+
+## The gradients
+
+They are compared with torch's, on the same arrays. The backward pass has no method to choose. But
+at stride 1 the gradient with respect to the input is a convolution itself, and convlib computes it
+as `auto` would. For most of the 3×3 layers that is Winograd's method, and the error is Winograd's:
+in {apart} of the {square} it is more than ten times torch's. The gradient with respect to the
+kernels is a product with im2col's columns.
+
+### With respect to the input
+
+{by_input}
+
+### With respect to the kernels
+
+{by_weight}
+"""
+
 
 def error(found: Any, truth: np.ndarray) -> float:
     """The largest difference, over the root mean square of the truth."""
@@ -39,11 +121,15 @@ def error(found: Any, truth: np.ndarray) -> float:
 def promised(case: Case, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The unit of the promise: ``n * eps`` times the output's own sum of |w||x|, or the usual one.
 
-    The usual one is the median over the outputs, for the mean of the kernels of a group.
+    What is usual in a group, the library finds: see "Fast algorithms".
     """
     own = cl.conv(abs(x), abs(weight), method="im2col", **case.options)
-    of_groups = own.reshape(case.options["groups"], -1, *own.shape[2:]).mean(axis=1)
-    return EPS * math.prod(weight.shape[1:]) * np.maximum(own, np.median(of_groups))
+    loudness = Loudness(weight, case.options["groups"], x.dtype)
+    with Scratch(x) as scratch:
+        loudness.hear(tuple(slice(0, n) for n in (len(x), *x.shape[2:])), x, scratch)
+    of_kernels = loudness.usual().repeat(len(weight) // case.options["groups"], axis=1)
+    usual = of_kernels.reshape(*own.shape[:2], *(1 for _ in x.shape[2:]))
+    return EPS * math.prod(weight.shape[1:]) * np.maximum(own, usual)
 
 
 def problem(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -128,104 +214,56 @@ def winograd_factors(figures: list[dict[str, Any]]) -> tuple[list[float], list[f
         if "winograd" in errors and errors["winograd"] != errors["im2col"] and case.weight:
             outputs = 7 - case.weight[2]  # of a tile, per axis; these layers keep their size
             tiles = math.prod(-(-n // outputs) for n in case.x[1:])
-            factors[tiles < winograd.MANY].append(errors["winograd"] / errors["im2col"])
+            factors[tiles < WINOGRAD_LARGE].append(errors["winograd"] / errors["im2col"])
     return factors
 
 
 def page(figures: list[dict[str, Any]]) -> str:
     """The whole page of the book."""
-    forwards = [figure["forward"] for figure in figures]
-    worst = max(max(errors.values()) for errors in forwards)
-    left = {m: -math.log10(max(e.get(m, 0) for e in forwards)) for m in ("im2col", "winograd")}
-    large, small = winograd_factors(figures)
-    by_columns = sum(
-        f["kind"] != "1x1" and f["forward"].get("winograd") == f["forward"]["im2col"]
-        for f in figures
-    )
-    shares = [figure["of the promise"] for figure in figures]
-    auto, share = max(s["auto"] for s in shares), max(max(s.values()) for s in shares)
+    worst = max(max(figure["forward"].values()) for figure in figures)
+    forward, by_input, by_weight = (table(figures, name) for name in ("forward", *GRADIENTS))
     square = [f[GRADIENTS[0]] for f in figures if f["kind"] == CONVOLUTIONS[0]]
     apart = sum(errors["convlib"] > 10 * errors["torch"] for errors in square)
-    return f"""\
-<!-- Written by `python -m benchmarks.accuracy`. -->
-# How exact float32 is
+    return TEXT.format(
+        count=len(figures),
+        worst=worst,
+        bound=BOUND,
+        promise=PROMISE,
+        forward=forward,
+        by_input=by_input,
+        by_weight=by_weight,
+        apart=apart,
+        square=len(square),
+        **of_winograd(figures),
+        **of_promise(figures),
+    )
 
-A float32 number holds about seven digits. A layer adds up to thousands of products, each of them
-rounded. How many digits are left? Here is every convolution of AlexNet, VGG-16, ResNet-50,
-ResNeXt-50 and MobileNet, {len(figures)} distinct layers, computed in float32 and compared with
-the same layer in float64.
 
-The error is the *largest* difference among all outputs of a layer, divided by the root mean square
-of those outputs: what the worst output loses, in units of a typical one. Inputs and kernels are
-drawn from a normal distribution. Each cell is the worst layer of its kind; in brackets, how many
-layers there are. `auto` is what `cl.conv` does when you do not choose. A dash says that a method
-does not do such layers: Winograd's needs stride 1. With a kernel of one cell it has nothing to
-save, and is im2col.
+def of_winograd(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """The digits that im2col and Winograd's method leave, and how far the two are apart."""
+    forwards = [figure["forward"] for figure in figures]
+    large, small = winograd_factors(figures)
+    return {
+        "left": {
+            m: -math.log10(max(e.get(m, 0) for e in forwards)) for m in ("im2col", "winograd")
+        },
+        "large": (min(large), max(large)),
+        "small": (min(small), max(small)),
+        "many": WINOGRAD_LARGE,
+        "by_columns": sum(
+            f["kind"] != "1x1" and f["forward"].get("winograd") == f["forward"]["im2col"]
+            for f in figures
+        ),
+    }
 
-*Stems* are first layers. *32x4d* are ResNeXt's layers in 32 groups, which begin with 4 channels
-each. *Other* are AlexNet's layers in two groups, one of them with 5×5 kernels.
 
-## The output, by method
-
-{table(figures, "forward")}
-
-How many digits of a typical output are left, then? An error of $e$ leaves $-\\log_{{10}} e$. At
-worst that is {left["im2col"]:.1f} with im2col and {left["winograd"]:.1f} with Winograd's method.
-
-Three more things to see. Taps add one term to the sum after the other, where a matrix product keeps
-several partial sums and adds those at the end: with thousands of terms that shows. Layer by layer,
-and without the 1×1 kernels, Winograd's error is {min(large):.0f} to {max(large):.0f} times
-im2col's. (The table shows the worst layer of each kind for each method, so its ratios differ.)
-[Fast algorithms](beyond/fast-algorithms.ipynb) explains why: its transforms subtract numbers of
-similar size. That holds for its large tiles. Where a layer is too small for {winograd.MANY} of
-them, convlib takes tiles of 2×2 outputs, and the error is {min(small):.1f} to {max(small):.1f}
-times im2col's. {by_columns} layers are in neither count. Their kernels see one to four channels. An
-output is then a sum of few products, and what is promised below is small: too small for large
-tiles. So convlib computes these layers by columns, and the errors are im2col's.
-
-And the Fourier transform, for all its detours, is not the less exact way. Its points have absolute
-value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile of side $t$ a number
-passes through about $\\log_2 t$ additions along an axis, not $t$. Only the channels are added in a
-row.
-
-## What is measured, and what is promised
-
-*Measured:* on these layers no output, by any method, is wrong by more than {BOUND:.0e} of a typical
-one. The worst is {worst:.1e}. It is not a promise, because it hangs on the inputs: they are all of
-one scale here. A single pixel of $10^4$ among them changes it.
-
-*Promised* is a bound for any input, by every method on NumPy arrays. Call $n$ the number of
-products in an output, $w\\,x$ one of them, and $\\varepsilon = 2^{{-23}}$ the precision of float32.
-Take the sum of $|w|\\,|x|$ over the output's own window, or the one that is usual in the layer,
-whichever is larger:
-
-$$
-|\\text{{error}}| \\;\\le\\; {PROMISE:.0f}\\; n\\, \\varepsilon \\;
-    \\max\\Big(\\sum |w|\\,|x|,\\ \\text{{usual}}\\Big).
-$$
-
-So no output is spoiled by a loud pixel that its window does not see. [Fast
-algorithms](#sec-fast-loud) derives it, and says which step of it rests
-on a search and not on a proof. A bound for the worst inputs is far from what ordinary ones do:
-where {PROMISE:.0f} is promised, the worst layer on this page has {auto:.2f} with `auto`, and
-{share:.2f} with the worst method for it.
-
-## The gradients
-
-They are compared with torch's, on the same arrays. The backward pass has no method to choose. But
-at stride 1 the gradient with respect to the input is a convolution itself, and convlib computes it
-as `auto` would. For most of the 3×3 layers that is Winograd's method, and the error is Winograd's:
-in {apart} of the {len(square)} it is more than ten times torch's. The gradient with respect to the
-kernels is a product with im2col's columns.
-
-### With respect to the input
-
-{table(figures, GRADIENTS[0])}
-
-### With respect to the kernels
-
-{table(figures, GRADIENTS[1])}
-"""
+def of_promise(figures: list[dict[str, Any]]) -> dict[str, float]:
+    """How much of the promise the worst layer takes, with `auto` and with the worst method."""
+    shares = [figure["of the promise"] for figure in figures]
+    return {
+        "auto": max(share["auto"] for share in shares),
+        "share": max(max(share.values()) for share in shares),
+    }
 
 
 def main() -> None:

@@ -1,10 +1,8 @@
 """From seconds to tables: ratios by layer, by kind and by network, beside what was aimed at."""
 
-import json
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from convlib import network
@@ -12,7 +10,6 @@ from convlib import network
 from .layers import CONVOLUTIONS, KINDS, NAMES
 from .timing import Spread, geometric_mean, ratios
 
-SCHEMA = 1
 ALL = "all layers"
 OURS = "convlib"
 # What was aimed at: times torch's, by kind and direction. (as installed, fitting kernels, fitting
@@ -258,15 +255,3 @@ def file_name(run: dict[str, Any]) -> str:
     machine = run["machine"]
     name = machine.get("gpu") or f"cpu {machine['cores']} cores {machine['torch kernels']}"
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def write(runs: Sequence[dict[str, Any]], paths: dict[str, Path | None]) -> None:
-    """The JSON, the picture and the page, where a path is given."""
-    if path := paths.get("json"):
-        path.write_text(json.dumps({"schema": SCHEMA, "runs": runs}, indent=1) + "\n")
-    if path := paths.get("svg"):
-        from .picture import draw  # matplotlib is needed for nothing else
-
-        draw(runs, path)
-    if path := paths.get("md"):
-        path.write_text(markdown(runs, paths["svg"].name if paths.get("svg") else ""))

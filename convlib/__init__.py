@@ -16,6 +16,7 @@ where its input is a file mapped to memory. Long doubles are taken where floats 
 the digits of a float64 at least: constants and tables have no more.
 """
 
+from ._tuning import COLUMN_BUDGET
 from ._work import clear_scratch
 from .activations import (
     celu,
@@ -65,7 +66,12 @@ from .adaptive_pooling import (
 )
 from .convolution import conv, conv_backward
 from .costs import LayerCost, conv_cost
-from .geometry import Field, output_size, receptive_field, transpose_output_size
+from .geometry import (
+    Field,
+    output_size,
+    receptive_field,
+    transpose_output_size,
+)
 from .groups import (
     channel_reach,
     channel_shuffle,
@@ -75,7 +81,6 @@ from .groups import (
     separable_conv,
 )
 from .lowering import col2im, im2col
-from .methods.im2col import COLUMN_BUDGET
 from .networks import (
     NETWORKS,
     Layer,

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-Ints = tuple[int, ...]
+from ._types import Ints
+
 Array = Any  # a numpy.ndarray or a torch.Tensor; no protocol covers what the two share
 
 

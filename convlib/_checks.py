@@ -17,7 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import Array, Ints, is_tensor, namespace
+from ._arrays import (
+    Array,
+    is_tensor,
+    namespace,
+)
+from ._types import IntOrInts, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -185,8 +190,11 @@ class Host:
 def check_memory(like: Array, **shapes: Sequence[int]) -> None:
     """Raise, before anything is made, for an array that would not fit the memory where `like` is.
 
-    An empty axis counts as one cell: how long a loop over windows takes hangs on the others.
+    An empty axis counts as one cell: how long a loop over windows takes hangs on the others. While
+    torch compiles or exports, nobody looks: a bound would go into the program, for all machines.
     """
+    if is_tensor(like) and namespace(like).compiler.is_compiling():
+        return
     most = MEMORY
     if like.device != "cpu" and like.device.type != "cpu":
         cuda = like.device.type == "cuda"
@@ -268,8 +276,6 @@ def check_real(x: Array) -> None:
 
 
 # ---- options ----
-
-IntOrInts = int | Sequence[int]
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

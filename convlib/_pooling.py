@@ -18,7 +18,6 @@ import numpy as np
 from . import _transforms
 from ._arrays import (
     Array,
-    Ints,
     accumulator,
     cast,
     is_tensor,
@@ -28,6 +27,7 @@ from ._arrays import (
     new,
 )
 from ._checks import BadType, BadValue, check_arrays, check_spatial
+from ._types import Ints
 
 Reads = Sequence[slice] | Sequence[list[int]]  # the cells along one axis that each part has
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, is_tensor, is_transformed, namespace
-from ._checks import BadValue, IntOrInts, check_flags, check_memory
+from ._arrays import Array, cast, is_tensor, is_transformed, namespace
+from ._checks import BadValue, check_flags, check_memory
 from ._pooling import check_input, region_sizes
-from .geometry import Padding, Pairs, Window, check_fits, make_window
+from ._types import IntOrInts, Ints, Padding
+from .geometry import Pairs, Window, check_fits, make_window
 
 
 def check_window(

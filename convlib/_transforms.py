@@ -6,8 +6,16 @@ through it, and a compiler make it for any size. Outside of transforms views and
 
 from __future__ import annotations
 
-from ._arrays import Array, Ints, namespace, new
-from .geometry import Pairs, Window
+from ._arrays import (
+    Array,
+    namespace,
+    new,
+)
+from ._types import Ints
+from .geometry import (
+    Pairs,
+    Window,
+)
 
 
 def windows(x: Array, window: Window) -> Array:

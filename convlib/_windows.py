@@ -18,7 +18,6 @@ from ._arrays import (
     BLOCK,
     CHAIN,
     Array,
-    Ints,
     axis_sums,
     is_tensor,
     is_transformed,
@@ -26,8 +25,13 @@ from ._arrays import (
     new,
     pairwise,
 )
+from ._types import Ints
 from ._work import Scratch
-from .geometry import Pairs, Window, source_index
+from .geometry import (
+    Pairs,
+    Window,
+    source_index,
+)
 
 
 def windows(x: Array, window: Window) -> Array:

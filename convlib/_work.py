@@ -15,7 +15,7 @@ import sys
 import time
 from _thread import get_ident, start_new_thread
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
@@ -25,12 +25,17 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, is_recording, is_tensor, is_transformed, namespace, new
+from ._arrays import (
+    Array,
+    is_recording,
+    is_tensor,
+    is_transformed,
+    namespace,
+    new,
+)
+from ._tuning import KEPT, THREAD_USES, THREAD_VALUES
 
 # ---- memory ----
-
-KEPT = 64 * 2**20
-"""Bytes of scratch memory that wait for the next calls, at most: 64 MiB in the whole process."""
 
 _idle: deque[tuple[int, dict[Any, Array]]] = deque()  # (bytes, memory by name and dtype)
 
@@ -49,6 +54,7 @@ class Scratch:
         self.like, self.dtype, self.keep = like, dtype or like.dtype, keep
         self.waiting: dict[Any, Array] = {}
         self.used: dict[Any, Array] = {}
+        self.made: dict[str, tuple[Any, Any]] = {}  # by `latest`
 
     def __enter__(self) -> Scratch:
         if self.keep and not is_tensor(self.like):
@@ -58,7 +64,7 @@ class Scratch:
 
     def __exit__(self, *error: object) -> None:
         flats = {**self.waiting, **self.used}  # in the order of their last use
-        self.waiting, self.used = {}, {}
+        self.waiting, self.used, self.made = {}, {}, {}
         if self.keep and not is_tensor(self.like):
             _leave(flats)
 
@@ -73,6 +79,12 @@ class Scratch:
         if self.keep:
             self.used[name, dtype] = flat
         return flat[:size].reshape(tuple(shape))
+
+    def latest(self, name: str, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives for this `key`; the same again until another key comes."""
+        if name not in self.made or self.made[name][0] != key:
+            self.made[name] = key, make()
+        return self.made[name][1]
 
     def product(self, name: str, a: Array, b: Array) -> Array:
         """The matrix product ``a @ b``, written to the memory of that name."""
@@ -124,7 +136,7 @@ def clear_scratch() -> None:
     Notes
     -----
     Calls on NumPy arrays lay columns, tiles and sums out in scratch memory, and leave it to the
-    next ones: 64 MiB at most in the whole process, ``convlib._work.KEPT``. Calls that are running
+    next ones: 64 MiB at most in the whole process, ``convlib._tuning.KEPT``. Calls that are running
     keep theirs. For tensors see ``torch.cuda.empty_cache``.  Book: "im2col and GEMM".
 
     Examples
@@ -136,23 +148,32 @@ def clear_scratch() -> None:
 
 # ---- threads ----
 
-LEAST = 2**20
-"""Values, in and out, that a thread of ours must have to do.
 
-To start a thread and to wait for it costs as much as copying some 100,000 values, and after each
-call of NumPy threads wait for their turn in the interpreter.
-"""
+def run(
+    step: Callable[[Any, Scratch], None],
+    pieces: Iterable[Any],
+    like: Array,
+    *,
+    threads: int = 1,
+    dtype: Any = None,
+    keep: bool = True,
+) -> None:
+    """Do ``step(piece, scratch)`` for all pieces of some work: here, or in several threads at once.
 
-FEW = 12
-"""Uses of a value that was laid out for a product, up to which the laying out is most of the work.
+    The one loop of all methods. Each thread has scratch memory of its own, `like` that array,
+    which serves one piece after the other; see `Scratch` for `keep` and `dtype`.
+    """
 
-Then threads of ours copy and multiply side by side. The BLAS computes so small products in one
-thread, whatever it is allowed: OpenBLAS takes a second one from 2**19 multiply-adds on.
-"""
+    def work(left: Iterator[Any]) -> None:
+        with Scratch(like, dtype, keep=keep) as scratch:
+            for piece in left:
+                step(piece, scratch)
+
+    share(work, list(pieces), threads)
 
 
 def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], threads: int) -> None:
-    """Run ``work(iterator)`` so that all `items` get done: here, or in several threads at once.
+    """Run ``work(iterator)`` so that all `items` get done, in so many threads.
 
     Each thread has its `work` to itself, and draws from the same items: what that sets up before
     its loop, a buffer say, serves all that fall to it. Which thread does an item must not matter
@@ -256,17 +277,18 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
     )
 
 
-def parts(like: Array, *shapes: Sequence[int], uses: int = 1) -> int:
-    """Into how many parts work on arrays of these `shapes` is cut: one for each thread of ours.
+def threads_for(like: Array, *shapes: Sequence[int], uses: int = 1) -> int:
+    """How many threads of ours work on arrays of these `shapes` is worth.
 
     `uses` says how often a product reads each value that was laid out for it. Tensors are left to
     torch's own threads, as products are to those of the BLAS.
     """
-    worth = sum(map(math.prod, shapes)) // LEAST
-    return min(count(), worth) if worth > 1 and uses <= FEW and not is_tensor(like) else 1
+    worth = sum(map(math.prod, shapes)) // THREAD_VALUES
+    few = uses <= THREAD_USES and not is_tensor(like)
+    return min(blas_threads(), worth) if worth > 1 and few else 1
 
 
-def count() -> int:
+def blas_threads() -> int:
     """Threads that the BLAS takes, and so many take we.
 
     So what limits it limits us: ``OMP_NUM_THREADS``, ``OPENBLAS_NUM_THREADS``,
@@ -275,7 +297,7 @@ def count() -> int:
     return min((blas.num_threads for blas in _blas()), default=1)
 
 
-def narrow() -> bool:
+def blas_has_avx2_only() -> bool:
     """True where the BLAS has kernels for AVX2: half as fast as those for AVX-512.
 
     Then a method that spares products pays sooner. Who has no threadpoolctl is not asked.

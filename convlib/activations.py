@@ -41,6 +41,7 @@ from ._checks import (
     check_choice,
     public,
 )
+from ._types import Approximation
 
 BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 TAIL = 1e3  # exp(-TAIL) is 0 in every dtype: beyond ±TAIL each function here is its own limit
@@ -1090,7 +1091,7 @@ def silu_backward(grad_output: Array, x: Array) -> Array:
 
 @public
 @_documented
-def gelu(x: Array, approximate: str = "none") -> Array:
+def gelu(x: Array, approximate: Approximation = "none") -> Array:
     r"""Gaussian error linear unit: the input times the normal distribution function.
 
     .. math:: y = x \cdot \Phi(x) = \frac{x}{2} \left(1 + \mathrm{erf} \frac{x}{\sqrt 2}\right)
@@ -1119,7 +1120,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 @public
 @_documented_backward
-def gelu_backward(grad_output: Array, x: Array, approximate: str = "none") -> Array:
+def gelu_backward(grad_output: Array, x: Array, approximate: Approximation = "none") -> Array:
     """Gradient of `gelu`: `grad_output` times ``Phi(x) + x*phi(x)``, where ``phi = Phi'``.
 
     With "tanh", the slope of that formula itself. At infinity we give the limits 0 and 1, where

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._arrays import (
     Array,
-    Ints,
     accumulator,
     axis_sums,
     cast,
@@ -24,7 +23,6 @@ from ._arrays import (
 from ._checks import (
     BadValue,
     Host,
-    IntOrInts,
     check_arrays,
     check_flags,
     check_grad,
@@ -46,9 +44,8 @@ from ._pooling import (
     region_sizes,
     winners,
 )
-from .geometry import Padding, make_window
-
-Sizes = int | Sequence[int | None]
+from ._types import IntOrInts, Ints, Padding, Sizes
+from .geometry import make_window
 
 # ---- the average ----
 
@@ -473,7 +470,7 @@ def max_unpool(
     stride: IntOrInts | None = None,
     *,
     padding: Padding = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: IntOrInts | None = None,
 ) -> Array:
     r"""Put maxima back where they came from, with zeros around them.
 
@@ -531,7 +528,7 @@ def max_unpool_backward(
     stride: IntOrInts | None = None,
     *,
     padding: Padding = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: IntOrInts | None = None,
 ) -> Array:
     r"""Gradient of `max_unpool` in its input: read it where the values were put.
 
@@ -576,7 +573,7 @@ def _check_unpool(
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
-    output_size: Sequence[int] | None,
+    output_size: IntOrInts | None,
 ) -> Ints:
     """Check, and give the shape of the output."""
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
@@ -593,7 +590,7 @@ def _unpooled_size(
     kernel_size: IntOrInts,
     stride: IntOrInts | None,
     padding: Padding,
-    output_size: Sequence[int] | None,
+    output_size: IntOrInts | None,
 ) -> Ints:
     rank = len(size)
     steps = kernel_size if stride is None else stride

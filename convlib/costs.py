@@ -6,16 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ._arrays import Ints
 from ._checks import (
     BadValue,
-    IntOrInts,
     check_flags,
     one_int,
     per_axis,
     public,
 )
-from .geometry import Padding, check_channels, check_fits, make_window
+from ._types import IntOrInts, Ints, Padding
+from .geometry import (
+    check_channels,
+    check_fits,
+    make_window,
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class LayerCost:
 
 @public
 def conv_cost(
-    x_shape: Sequence[int],
-    weight_shape: Sequence[int],
+    x_shape: Ints | list[int],
+    weight_shape: Ints | list[int],
     *,
     bias: bool = True,
     stride: IntOrInts = 1,

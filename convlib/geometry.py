@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import NamedTuple
 
-from ._arrays import Ints
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     as_int,
     check_choice,
     check_flags,
@@ -25,10 +23,9 @@ from ._checks import (
     per_axis,
     public,
 )
+from ._types import IntOrInts, Ints, Padding, Windows
 
 Pairs = tuple[tuple[int, int], ...]
-
-Padding = int | Sequence[int] | Sequence[Sequence[int]] | str
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -437,7 +434,7 @@ class Field(NamedTuple):
 
 
 @public
-def receptive_field(layers: Sequence[tuple[int, ...] | list[int]]) -> list[Field]:
+def receptive_field(layers: Windows) -> list[Field]:
     r"""Receptive field along one axis, after each layer of a stack.
 
     .. math:: r \leftarrow r + d\,(N - 1)\,j, \qquad a \leftarrow a - p\,j, \qquad j \leftarrow s\,j

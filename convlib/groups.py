@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, new
+from ._arrays import (
+    Array,
+    cast,
+    new,
+)
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     check_arrays,
     check_batched,
     check_memory,
@@ -20,9 +22,12 @@ from ._checks import (
     public,
     public_layer,
 )
-from .convolution import check_bias, check_layer, check_rank, check_weight, compute, convolve
-from .geometry import Padding
-from .methods.im2col import COLUMN_BUDGET
+from ._layer import add_bias, check_bias, check_layer, check_rank, check_weight
+from ._tuning import COLUMN_BUDGET
+from ._types import ChannelLayers, IntOrInts, Padding
+from .methods import convolve
+
+POINT = (1, 0, 1, 1, "zeros", COLUMN_BUDGET)  # the options of a kernel of one cell
 
 
 @public_layer
@@ -74,8 +79,10 @@ def depthwise_conv(
     """
     check_arrays(x=x, weight=weight)
     groups = _check_depthwise(x, weight, "weight")
-    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
-    return convolve(x, weight, bias, groups=groups, **options)
+    options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
+    layer = check_layer(x, weight, options)
+    check_bias(x, bias, weight.shape[0])
+    return add_bias(convolve(x, weight, layer), bias, x)
 
 
 def _check_depthwise(x: Array, weight: Array, name: str) -> int:
@@ -142,7 +149,9 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
             f"x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
             f"axis; got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}."
         )
-    return convolve(x, weight, bias)
+    layer = check_layer(x, weight, POINT)
+    check_bias(x, bias, weight.shape[0])
+    return add_bias(convolve(x, weight, layer), bias, x)
 
 
 def _check_pointwise(weight: Array, name: str) -> None:
@@ -206,13 +215,13 @@ def separable_conv(
     check_arrays(x=x, depthwise=depthwise, pointwise=pointwise)
     groups = _check_depthwise(x, depthwise, "depthwise")
     _check_halves(depthwise, pointwise)
-    if bias is not None:
-        check_bias(x, bias, pointwise.shape[0])
+    check_bias(x, bias, pointwise.shape[0])
     options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
-    layer = check_layer(x, depthwise, *options, name="depthwise")
-    batch, _, *out = layer.shape
-    check_memory(x, the_output=(batch, pointwise.shape[0], *out))
-    return convolve(compute(layer, x, depthwise), pointwise, bias)
+    layer = check_layer(x, depthwise, options, name="depthwise")
+    check_memory(x, the_output=(layer.y_shape[0], pointwise.shape[0], *layer.out))
+    between = cast(convolve(x, depthwise, layer), x.dtype)
+    layer = check_layer(between, pointwise, POINT)
+    return add_bias(convolve(between, pointwise, layer), bias, x)
 
 
 def _check_halves(depthwise: Array, pointwise: Array) -> None:
@@ -327,7 +336,7 @@ def _deal(x: Array, groups: int, each: int) -> Array:
 
 
 @public
-def channel_reach(channels: int, layers: Sequence[tuple[str, int] | tuple[str, int, int]]) -> Array:
+def channel_reach(channels: int, layers: ChannelLayers) -> Array:
     """Which input channels can reach which output channels through a stack of layers.
 
     Parameters

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ._arrays import Array, Ints, accumulator, cast, moveaxis, new
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    moveaxis,
+    new,
+)
 from ._checks import (
     BadValue,
-    IntOrInts,
     check_arrays,
     check_memory,
     check_size,
@@ -16,9 +21,14 @@ from ._checks import (
     per_axis,
     public,
 )
+from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, scatter, unpad, windows
 from ._work import Scratch
-from .geometry import Padding, Window, check_fits, make_window
+from .geometry import (
+    Window,
+    check_fits,
+    make_window,
+)
 
 
 def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -> Array:

@@ -14,17 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ._arrays import Ints
 from ._checks import (
     BadValue,
-    IntOrInts,
     check_choice,
     one_int,
     per_axis,
     public,
 )
+from ._types import IntOrInts, Ints, Network
 from .costs import LayerCost, conv_cost
-from .geometry import check_fits, make_window
+from .geometry import (
+    check_fits,
+    make_window,
+)
 
 FLOAT32 = 4  # bytes a value
 
@@ -281,7 +283,7 @@ NETWORKS: tuple[str, ...] = (*_TABLES,)
 
 
 @public
-def network(name: str, *, input_size: IntOrInts | None = None, batch: int = 1) -> NetworkCost:
+def network(name: Network, *, input_size: IntOrInts | None = None, batch: int = 1) -> NetworkCost:
     """List the layers of a published network, with what each and all of them cost.
 
     Counted are weights and biases of convolutions and dense layers, and two parameters a channel

@@ -15,12 +15,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ._arrays import Array
-from ._checks import (
-    IntOrInts,
+from ._arrays import (
+    Array,
 )
+from ._types import IntOrInts
 from .convolution import conv
-from .geometry import make_window
+from .geometry import (
+    make_window,
+)
 from .lowering import im2col
 
 # The page turns exactly these colours into those of its light or dark theme.

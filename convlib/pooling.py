@@ -17,7 +17,6 @@ from ._arrays import (
     BLOCK,
     CHAIN,
     Array,
-    Ints,
     accumulator,
     cast,
     is_recording,
@@ -30,7 +29,6 @@ from ._arrays import (
 from ._checks import (
     BadType,
     BadValue,
-    IntOrInts,
     as_number,
     check_arrays,
     check_flags,
@@ -51,8 +49,9 @@ from ._pooling import (
     winners,
 )
 from ._pooling_windows import check_window, window_reads, window_sizes
+from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, unpad
-from .geometry import Padding, Pairs, Window
+from .geometry import Pairs, Window
 
 # ---- the maximum ----
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, Ints, cast, new
+from ._arrays import (
+    Array,
+    cast,
+    new,
+)
 from ._checks import (
     BadValue,
-    IntOrInts,
     check_arrays,
     check_choice,
     check_grad,
@@ -26,24 +29,23 @@ from ._checks import (
     public,
     public_layer,
 )
+from ._layer import ConvLayer, add_bias, check_bias, check_rank, check_weight, gradients
+from ._tuning import COLUMN_BUDGET
+from ._types import Definition, IntOrInts, Needs, Padding
 from ._windows import step
-from .convolution import METHODS as CONV_METHODS
-from .convolution import (
-    add_bias,
+from .geometry import (
+    check_fits,
+    make_window,
+    transpose_window,
+)
+from .methods import convolve, im2col, native
+from .methods.backward import (
     backward_input,
     backward_weight,
     by_turned_kernels,
-    check_bias,
-    check_rank,
-    check_weight,
     check_zeros,
-    choose,
-    gradients,
     insert_zeros,
 )
-from .geometry import Padding, Window, check_fits, make_window, transpose_window
-from .methods import im2col, native
-from .methods.im2col import COLUMN_BUDGET
 
 
 @public_layer
@@ -57,7 +59,7 @@ def conv_transpose(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
-    method: str = "auto",
+    method: Definition = "auto",
     budget: int = COLUMN_BUDGET,
 ) -> Array:
     r"""The transpose of a convolution: every input adds a scaled kernel to the output.
@@ -121,12 +123,11 @@ def conv_transpose(
     >>> conv_transpose(np.array([[[1., 2.]]]), np.array([[[1., 0., -1.]]]), stride=2)
     array([[[ 1.,  0.,  1.,  0., -2.]]])
     """
-    layer = _check_layer(x, weight, stride, padding, output_padding, groups, dilation, budget)
-    if bias is not None:
-        check_bias(x, bias, layer.shape[1])
+    options = (stride, padding, output_padding, dilation)
+    layer = _check_layer(x, weight, options, groups, budget)
+    check_bias(x, bias, layer.x_shape[1])
     _check_method(method, x, weight, layer)
-    y = METHODS[method](layer, x, weight)
-    return cast(y if bias is None else add_bias(y, bias), x.dtype)
+    return add_bias(DEFINITIONS[method].forward(x, weight, layer), bias, x)
 
 
 @public_layer
@@ -140,9 +141,9 @@ def conv_transpose_backward(
     output_padding: IntOrInts = 0,
     groups: int = 1,
     dilation: IntOrInts = 1,
-    method: str = "auto",
+    method: Definition = "auto",
     budget: int = COLUMN_BUDGET,
-    needs: Sequence[bool] = (True, True, True),
+    needs: Needs = (True, True, True),
 ) -> tuple[Array, Array, Array]:
     r"""Gradients of a transposed convolution in its input, its kernels and its bias.
 
@@ -191,48 +192,41 @@ def conv_transpose_backward(
     >>> grad_weight, grad_bias
     (array([[[ 7., 10., 13.]]]), array([15.]))
     """
-    layer = _check_layer(x, weight, stride, padding, output_padding, groups, dilation, budget)
+    options = (stride, padding, output_padding, dilation)
+    layer = _check_layer(x, weight, options, groups, budget)
     check_arrays(x=x, grad_output=grad_output)
     check_real(x)
-    check_grad(grad_output, layer.shape)
+    check_grad(grad_output, layer.x_shape)
     _check_method(method, x, weight, layer)
-
-    def grad_x() -> Array:
-        return ADJOINTS[method](layer, grad_output, weight)
-
-    def grad_weight() -> Array:
-        options = {"groups": layer.groups, "budget": layer.budget}
-        shape = tuple(weight.shape)
-        return backward_weight(x, grad_output, layer.window, shape, **options)
-
-    return gradients(needs, grad_output, grad_x, grad_weight)
+    return gradients(
+        needs,
+        grad_output,
+        lambda: DEFINITIONS[method].adjoint(grad_output, weight, layer),
+        lambda: backward_weight(x, grad_output, layer),
+    )
 
 
-class _Layer(NamedTuple):
-    """What the checks found: the convolution that is transposed."""
-
-    window: Window  # slides over the output
-    shape: Ints  # (B, K, *out)
-    groups: int
-    budget: int
+Options = tuple[IntOrInts, Padding, IntOrInts, IntOrInts]
+"""Stride, padding, output padding and dilation, as a caller gave them."""
 
 
-def _check_layer(
-    x: Array,
-    weight: Array,
-    stride: IntOrInts,
-    padding: Padding,
-    output_padding: IntOrInts,
-    groups: int,
-    dilation: IntOrInts,
-    budget: int,
-) -> _Layer:
-    """Every check that the forward and the backward pass share."""
+def _check_layer(x: Array, weight: Array, options: Options, groups: int, budget: int) -> ConvLayer:
+    """The convolution that is transposed: of an input like our output, it gives one like `x`."""
     check_arrays(x=x, weight=weight)
     check_weight(weight, "(C, K/groups, *kernel)")
     check_rank(x, weight)
     groups = one_int("groups", groups, least=1)
     budget = one_int("budget", budget, least=1)
+    _check_channels(x, weight, groups)
+    window, out = transpose_window(check_size(x), tuple(weight.shape[2:]), *options)
+    shape = (x.shape[0], weight.shape[1] * groups, *out)
+    whole = (o + sum(pair) for o, pair in zip(out, window.padding, strict=True))
+    check_memory(x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
+    return ConvLayer(window, shape, tuple(x.shape), groups, budget)
+
+
+def _check_channels(x: Array, weight: Array, groups: int) -> None:
+    """Raise unless `weight` (C, K/G, ...) has a kernel for each channel of `x`, in equal groups."""
     channels = x.shape[1]
     got = f"got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}, groups={groups}."
     if channels != weight.shape[0]:
@@ -245,23 +239,17 @@ def _check_layer(
             f"groups must divide the {channels} channels of x, but {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}; {got}"
         )
-    size, kernel = check_size(x), tuple(weight.shape[2:])
-    window, out = transpose_window(size, kernel, stride, padding, output_padding, dilation)
-    shape = (x.shape[0], weight.shape[1] * groups, *out)
-    whole = (o + sum(pair) for o, pair in zip(out, window.padding, strict=True))
-    check_memory(x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
-    return _Layer(window, shape, groups, budget)
 
 
-def _check_method(method: str, x: Array, weight: Array, layer: _Layer) -> None:
+def _check_method(method: str, x: Array, weight: Array, layer: ConvLayer) -> None:
     """Raise unless there is such a method, and it can do what is asked for."""
-    check_choice("method", method, (*METHODS,))
+    check_choice("method", method, (*DEFINITIONS,))
     if method == "zero_insertion":
-        check_zeros("the_input_with_zeros", x, layer.window, layer.shape)
+        check_zeros("the_input_with_zeros", x, layer)
     if method == "matrix":
-        _check_matrix(weight, math.prod(x.shape[1:]), math.prod(layer.shape[1:]))
+        _check_matrix(weight, math.prod(x.shape[1:]), math.prod(layer.x_shape[1:]))
     if method == "native":
-        native.check(x, layer.window)
+        native.check(x, layer)
 
 
 def _check_matrix(weight: Array, rows: int, cells: int) -> None:
@@ -269,88 +257,61 @@ def _check_matrix(weight: Array, rows: int, cells: int) -> None:
     check_memory(weight, the_matrix=(rows, cells), the_basis=(cells, cells))
 
 
-def _auto(layer: _Layer, x: Array, weight: Array) -> Array:
-    """The gradient of a convolution in its input, by whatever is fastest there."""
-    return backward_input(
-        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
-    )
+# ---- the definitions, and their adjoints ----
 
 
-def _scatter(layer: _Layer, x: Array, weight: Array) -> Array:
-    """First definition: the adjoint. Each input scales its kernel and adds it where it belongs."""
-    return im2col.backward_input(
-        x, weight, layer.window, layer.shape, groups=layer.groups, budget=layer.budget
-    )
+def _zero_insertion(x: Array, weight: Array, layer: ConvLayer) -> Array:
+    """Spread the inputs, then convolve with the kernel turned by 180 degrees."""
+    return by_turned_kernels(x, weight, layer, "im2col")
 
 
-def _zero_insertion(layer: _Layer, x: Array, weight: Array) -> Array:
-    """Second definition: spread the inputs, then convolve with the kernel turned by 180 degrees."""
-    options = {"groups": layer.groups, "budget": layer.budget}
-    return by_turned_kernels(x, weight, layer.window, layer.shape, "im2col", **options)
-
-
-def _matrix(layer: _Layer, x: Array, weight: Array) -> Array:
-    """Third definition: multiply with the transpose of the convolution's matrix."""
-    matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
-    flat = cast(x.reshape(layer.shape[0], matrix.shape[0]), matrix.dtype)
-    return (flat @ matrix).reshape(layer.shape)
-
-
-def _native(layer: _Layer, x: Array, weight: Array) -> Array:
-    """Torch's own kernel."""
-    return native.backward_input(x, weight, layer.window, layer.shape, groups=layer.groups)
-
-
-METHODS = {
-    "auto": _auto,
-    "scatter": _scatter,
-    "zero_insertion": _zero_insertion,
-    "matrix": _matrix,
-    "native": _native,
-}
-
-
-def _gather(layer: _Layer, grad: Array, weight: Array, method: str = "im2col") -> Array:
-    """The adjoint of adding scaled kernels: the convolution that is transposed."""
-    options = {"groups": layer.groups, "budget": layer.budget}
-    method = choose(grad, weight, layer.window, layer.groups) if method == "auto" else method
-    return CONV_METHODS[method](grad, weight, layer.window, **options)
-
-
-def _leave_out(layer: _Layer, grad: Array, weight: Array) -> Array:
+def _leave_out(grad: Array, weight: Array, layer: ConvLayer) -> Array:
     """The adjoint of zero insertion: convolve at stride 1, and keep what no zero stands for."""
     steps = layer.window.stride
-    window = replace(layer.window, stride=(1,) * len(steps))
-    dense = _gather(layer._replace(window=window), grad, weight)
+    plain = replace(layer.window, stride=(1,) * len(steps))
+    dense = im2col.forward(grad, weight, layer.over(layer.x_shape, plain))
     return dense[(..., *(step(s, n) for s, n in zip(steps, dense.shape[2:], strict=True)))]
 
 
-def _by_the_matrix(layer: _Layer, grad: Array, weight: Array) -> Array:
+def _by_transposed_matrix(x: Array, weight: Array, layer: ConvLayer) -> Array:
+    """Multiply with the transpose of the convolution's matrix."""
+    matrix = _explicit(weight, layer)  # (C*n, K*out)
+    flat = cast(x.reshape(len(x), matrix.shape[0]), matrix.dtype)
+    return (flat @ matrix).reshape(layer.x_shape)
+
+
+def _by_matrix(grad: Array, weight: Array, layer: ConvLayer) -> Array:
     """The adjoint of the transposed matrix: the matrix."""
-    matrix = _explicit(weight, layer.window, layer.shape[1:], layer.groups)  # (C*n, K*out)
+    matrix = _explicit(weight, layer)  # (C*n, K*out)
     flat = cast(grad.reshape(len(grad), matrix.shape[1]), matrix.dtype)
-    size = layer.window.output_size(layer.shape[2:])
-    return (flat @ matrix.swapaxes(0, 1)).reshape(len(grad), weight.shape[0], *size)
+    return (flat @ matrix.swapaxes(0, 1)).reshape(layer.y_shape)
 
 
-ADJOINTS: dict[str, Callable[[_Layer, Array, Array], Array]] = {
-    "auto": partial(_gather, method="auto"),
-    "scatter": _gather,
-    "zero_insertion": _leave_out,
-    "matrix": _by_the_matrix,
-    "native": partial(_gather, method="native"),
-}
-
-
-def _explicit(weight: Array, window: Window, x_shape: Ints, groups: int) -> Array:
+def _explicit(weight: Array, layer: ConvLayer) -> Array:
     """Convolve every basis image: the images that come out are the columns of the matrix."""
-    cells = math.prod(x_shape)
+    cells = math.prod(layer.x_shape[1:])
     basis = new((cells, cells), weight)
     diagonal = range(cells)
     basis[diagonal, diagonal] = 1
-    images = basis.reshape(cells, *x_shape)
-    y = im2col.forward(images, weight, window, groups=groups, budget=COLUMN_BUDGET)
+    images = basis.reshape(cells, *layer.x_shape[1:])
+    y = im2col.forward(images, weight, layer.over(images.shape, layer.window))
     return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
+
+
+class Steps(NamedTuple):
+    """One of the equal definitions, and the adjoint of its steps: ``(x, weight, layer)`` to y."""
+
+    forward: Callable[[Array, Array, ConvLayer], Array]
+    adjoint: Callable[[Array, Array, ConvLayer], Array]
+
+
+DEFINITIONS = {
+    "auto": Steps(backward_input, convolve),  # whatever is fastest there
+    "scatter": Steps(im2col.backward_input, im2col.forward),
+    "zero_insertion": Steps(_zero_insertion, _leave_out),
+    "matrix": Steps(_by_transposed_matrix, _by_matrix),
+    "native": Steps(native.backward_input, native.forward),
+}
 
 
 @public
@@ -408,13 +369,13 @@ def conv_matrix(
     size = per_axis("input_size", input_size, weight.ndim - 2, least=1)
     window = make_window(tuple(weight.shape[2:]), stride, padding, dilation, len(size))
     check_fits(window, size)
-    rows, cells = math.prod(window.output_size(size)), math.prod(size)
     channels = weight.shape[1] * groups
     padded = math.prod([n + sum(pair) for n, pair in zip(size, window.padding, strict=True)])
-    _check_matrix(weight, weight.shape[0] * rows, channels * cells)
-    check_memory(weight, the_padded_basis=(channels * cells, channels * padded))
-    matrix = _explicit(weight, window, (channels, *size), groups)
-    return cast(matrix, weight.dtype)
+    x_shape, y_shape = (1, channels, *size), (1, weight.shape[0], *window.output_size(size))
+    _check_matrix(weight, math.prod(y_shape), math.prod(x_shape))
+    check_memory(weight, the_padded_basis=(math.prod(x_shape), channels * padded))
+    layer = ConvLayer(window, x_shape, y_shape, groups, COLUMN_BUDGET)
+    return cast(_explicit(weight, layer), weight.dtype)
 
 
 @public

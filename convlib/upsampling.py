@@ -11,7 +11,6 @@ import numpy as np
 
 from ._arrays import (
     Array,
-    Ints,
     accumulator,
     cast,
     is_tensor,
@@ -25,7 +24,6 @@ from ._checks import (
     BadType,
     BadValue,
     Host,
-    IntOrInts,
     as_number,
     check_arrays,
     check_batched,
@@ -38,6 +36,7 @@ from ._checks import (
     per_axis,
     public,
 )
+from ._types import FloatOrFloats, IntOrInts, Ints, Resizing
 from ._windows import add_to_cells
 
 
@@ -145,8 +144,8 @@ def resize(
     x: Array,
     size: IntOrInts | None = None,
     *,
-    scale_factor: float | Sequence[float] | None = None,
-    mode: str = "nearest",
+    scale_factor: FloatOrFloats | None = None,
+    mode: Resizing = "nearest",
 ) -> Array:
     r"""Resample every spatial axis, by the nearest cell or on straight lines between cells.
 
@@ -211,8 +210,8 @@ def resize_backward(
     x: Array,
     size: IntOrInts | None = None,
     *,
-    scale_factor: float | Sequence[float] | None = None,
-    mode: str = "nearest",
+    scale_factor: FloatOrFloats | None = None,
+    mode: Resizing = "nearest",
 ) -> Array:
     r"""Gradient of `resize` in its input: the transposed matrices.
 
@@ -302,7 +301,7 @@ def _rows(x: Array, out: Ints, steps: Sequence[float], mode: str) -> Iterator[tu
 def _check_resize(
     x: Array,
     size: IntOrInts | None,
-    scale_factor: float | Sequence[float] | None,
+    scale_factor: FloatOrFloats | None,
     mode: str,
 ) -> tuple[Ints, Sequence[float]]:
     """Check the options: the size to reach, and cells of `x` from one output to the next."""

@@ -33,9 +33,10 @@ def test_the_unit_of_the_promise_by_hand():
     case = Case("by hand", "grouped", "conv", (2, 1, 3), (4, 1, 1, 2), options=options)
     x = np.array([[[[1.0, -1, 3]], [[10, 10, 10]]]])
     weight = np.array([1.0, 0, 0, -3, 1, 1, -1, 1]).reshape(4, 1, 1, 2)
-    # Own sums: 1 1 and 3 9, then 20 20 twice. Means of the two groups: 2 5 and 20 20, so 12.5 is
-    # usual: more than all of the first group's own. There are two products each.
-    expected = np.array([12.5, 12.5, 12.5, 12.5, 20, 20, 20, 20]).reshape(1, 4, 1, 2)
+    # Own sums: 1 1 and 3 9, then 20 20 twice. The kernels' magnitudes are 1 and 3 in the first
+    # group, 2 on average, so its cells 1 1 3 are as loud as 2 2 6, and 2 is usual; in the second
+    # all are 2*10. There are two products each.
+    expected = np.array([2, 2, 3, 9, 20, 20, 20, 20]).reshape(1, 4, 1, 2)
     np.testing.assert_allclose(accuracy.promised(case, x, weight), 2 * accuracy.EPS * expected)
 
 

@@ -344,9 +344,9 @@ def test_written_files(tmp_path):
             | {"bytes": {"torch": 0, "convlib (NumPy)": 65 << 20}, "refused": {}}
         )
     paths = {name: tmp_path / f"out.{name}" for name in ("json", "svg", "md")}
-    report.write(runs, paths)
+    cli.write(runs, paths)
     written = json.loads(paths["json"].read_text())
-    assert written == {"schema": report.SCHEMA, "runs": runs}
+    assert written == {"schema": cli.SCHEMA, "runs": runs}
     svg, page = paths["svg"].read_text(), paths["md"].read_text()
     assert "prefers-color-scheme: dark" in svg and svg.count("<svg") == 1
     assert "](out.svg)" in page and page.count("openblas Haswell") == 2
@@ -442,7 +442,7 @@ def test_no_cuda_is_said():
 def test_results_are_of_the_schema():
     for path in (Path(cli.__file__).parent / "results").glob("*.json"):
         written = json.loads(path.read_text())
-        assert written["schema"] == report.SCHEMA
+        assert written["schema"] == cli.SCHEMA
         assert report.file_name(written["runs"][0]) == path.stem
         page = path.with_suffix(".md").read_text()
         assert page == report.markdown(written["runs"], f"{path.stem}.svg")

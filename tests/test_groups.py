@@ -347,7 +347,7 @@ def test_pointwise_refuses_with_the_numbers(xp, x, weight, words):
 def test_separable_refuses_in_its_own_words(xp, monkeypatch, point, words):
     """And before the first half is computed."""
     x, depth, point = (xp.asarray(whole(*shape)) for shape in ((1, 2, 5), (2, 1, 3), point))
-    monkeypatch.setattr("convlib.groups.compute", None)
+    monkeypatch.setattr("convlib.groups.convolve", None)
     refuses(cl.separable_conv, ValueError, words, x, depth, point)
     good = xp.asarray(whole(3, 2, 1))
     words = "separable_conv: bias must have one value for each of the 3 kernels, shape (3,); got"

@@ -18,9 +18,9 @@ from strategies import Geometry, by_definition, geometries, whole
 
 import convlib as cl
 from convlib import _work, lowering
-from convlib.convolution import METHODS, choose
+from convlib._layer import check_layer
 from convlib.geometry import make_window
-from convlib.methods import _points, fft, im2col, rows, taps, winograd
+from convlib.methods import METHODS, _points, choose, fft, im2col, rows, taps, winograd
 
 OURS = ["direct", "im2col"]
 
@@ -119,22 +119,28 @@ def test_backward_is_the_same_for_every_budget(xp, g):
             np.testing.assert_array_equal(ours, theirs)
 
 
+def layer_of(x, weight, options=None):
+    """The checked layer of a call of `conv`."""
+    defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
+    given = defaults | {"budget": cl.COLUMN_BUDGET} | (options or {})
+    names = ("stride", "padding", "dilation", "groups", "padding_mode", "budget")
+    return check_layer(x, weight, tuple(given[name] for name in names))
+
+
 # ---- laws ----
 
 
 @given(g=geometries(batches=(0, 1, 3)))
 def test_columns_of_a_tile_fit_the_budget(g):
-    window = make_window(g.kernel, g.stride, g.padding, g.dilation, g.rank)
-    rows = np.zeros((1, 1, 1))
     out, column = (g.batch, *g.out), g.column_bytes()
     for kernels, budget in product((1, 100), (1, 3 * column, 10 * column)):
-        y_shape = (g.batch, kernels, *g.out)
-        limit = im2col._limit(g.x.shape, y_shape, window, rows, budget, 1)
+        layer = layer_of(g.x, g.weight, g.options | {"budget": budget})
+        layer = layer._replace(y_shape=(g.batch, kernels, *g.out))
         covered = np.zeros(out, int)
-        for (images, _, *box), _ in im2col._tiles(g.x.shape, y_shape, window, limit):
+        for (images, _, *box), _ in im2col._tiles(layer, g.x, 1):
             covered[(images, *box)] += 1
             outputs = covered[(images, *box)].size
-            results = outputs * kernels * rows.itemsize
+            results = outputs * kernels * g.x.itemsize
             assert outputs == 1 or max(outputs * column, results) <= budget
         assert (covered == 1).all()
 
@@ -202,7 +208,7 @@ def test_auto_keeps_what_is_not_finite_in_its_place(torch, value):
     x = rng.standard_normal((1, 48, 24, 24)).astype(np.float32)
     weight = rng.standard_normal((48, 48, 3, 3)).astype(np.float32)
     x[0, 3, 10, 11] = value
-    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == "winograd"
+    assert choose(x, layer_of(x, weight, {"padding": 1})) == "winograd"
     y = cl.conv(x, weight, padding=1)
     expected = torch.nn.functional.conv2d(*map(torch.from_numpy, (x, weight)), padding=1).numpy()
     np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
@@ -238,7 +244,8 @@ def test_many_kernels_are_transformed_in_parts(budget):
     rng = np.random.default_rng(1)
     x = rng.standard_normal((3, 192, 18, 9))
     weight = rng.standard_normal((384, 192, 3, 3))
-    assert len(_points._kernel_blocks(winograd.Maps((3, 3), x, (4, 4)), weight, 1, 1)) > 1
+    maps = winograd.Maps((3, 3), x, (4, 4))
+    assert len(_points._kernel_blocks(maps, layer_of(x, weight, {"padding": 1}), 1)) > 1
     y = cl.conv(x, weight, padding=1, method="winograd", budget=budget)
     np.testing.assert_allclose(y, cl.conv(x, weight, padding=1, method="im2col"), atol=1e-8)
 
@@ -406,11 +413,10 @@ IMAGE_48 = (1, 48, 24, 24), (48, 48, 3, 3)  # 48 channels, 6*6 tiles
     ],
 )
 def test_what_auto_chooses(shapes, options, method):
-    options = {"dtype": "f4", "stride": 1, "padding": 1, "dilation": 1, "groups": 1} | options
-    x, weight = (np.ones(shape, options["dtype"]) for shape in shapes)
-    geometry = (options[name] for name in ("stride", "padding", "dilation"))
-    window = make_window(weight.shape[2:], *geometry, weight.ndim - 2)
-    assert choose(x, weight, window, options["groups"]) == method
+    options = {"dtype": "f4", "padding": 1} | options
+    dtype = options.pop("dtype")
+    x, weight = (np.ones(shape, dtype) for shape in shapes)
+    assert choose(x, layer_of(x, weight, options)) == method
 
 
 @pytest.mark.parametrize(
@@ -429,7 +435,7 @@ def test_a_slow_blas_makes_small_maps_worth_a_transform(
     monkeypatch.setattr(_work, "_blas", lambda: [SimpleNamespace(architecture=architecture)])
     x = np.ones((1, channels, side, side), np.float32)
     weight = np.ones((channels, channels, 3, 3), np.float32)
-    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == method
+    assert choose(x, layer_of(x, weight, {"padding": 1})) == method
 
 
 def test_few_tiles_are_small_ones(monkeypatch):
@@ -443,15 +449,15 @@ def test_few_tiles_are_small_ones(monkeypatch):
         ((1, 1, 9), (2,)),
         ((1, 1, 12, 12, 12), (3, 3, 3)),  # of three axes, tiles of 2 outputs are the large ones
     ):
-        window = make_window(kernel, 1, 1 if kernel == (3, 3) else 0, 1, len(kernel))
-        weight = np.ones((1, 1, *kernel))
-        winograd.forward(np.ones(shape), weight, window, groups=1, budget=1)
+        x, weight = np.ones(shape), np.ones((1, 1, *kernel))
+        layer = layer_of(x, weight, {"padding": 1 if kernel == (3, 3) else 0})
+        winograd.forward(x, weight, layer)
     assert steps == [(4, 4), (2, 2), (4, 4), (2, 1), (2,), (2, 2, 2)]
 
 
 def test_auto_is_im2col_for_tensors(torch):
     x, weight = (torch.ones(shape) for shape in IMAGE_48)
-    assert choose(x, weight, make_window(3, 1, 1, 1, 2), 1) == "im2col"
+    assert choose(x, layer_of(x, weight, {"padding": 1})) == "im2col"
 
 
 # ---- how the work is cut ----
@@ -461,12 +467,12 @@ def test_auto_is_im2col_for_tensors(torch):
 def test_threads_are_woken_by_the_values_in_and_out(monkeypatch, method):
     asked = []
 
-    def parts(like, *shapes, uses=1):
+    def threads_for(like, *shapes, uses=1):
         asked.append((sum(map(math.prod, shapes)), uses))
         return 1
 
     for module in (im2col, rows, taps, _points):
-        monkeypatch.setattr(module, "parts", parts)
+        monkeypatch.setattr(module, "threads_for", threads_for)
     x, weight = whole(2, 4, 9, 9), whole(6, 2, 3, 3)
     stride = 2 if method == "backward" else 1
     cost = cl.conv_cost(x.shape, weight.shape, groups=2, stride=stride)
@@ -484,10 +490,10 @@ def test_each_thread_has_its_part(monkeypatch, method):
     """Two images, cut for four threads: into four parts at least, and not into crumbs."""
     cuts = []
     for module in (im2col, rows, taps, _points):
-        monkeypatch.setattr(module, "parts", lambda *_, **__: 4)
-        monkeypatch.setattr(
-            module, "share", lambda work, items, _: cuts.append(len(items)) or work(iter(items))
-        )
+        monkeypatch.setattr(module, "threads_for", lambda *_, **__: 4)
+    monkeypatch.setattr(
+        _work, "share", lambda work, items, _: cuts.append(len(items)) or work(iter(items))
+    )
     x, weight = whole(2, 4, 40, 40).astype("f4"), whole(4, 4, 3, 3).astype("f4")
     y = cl.conv(x, weight, padding=1, method=method)
     np.testing.assert_allclose(y, cl.conv(x, weight, padding=1, method="direct"), rtol=1e-4, atol=9)
@@ -499,10 +505,8 @@ def test_each_thread_has_its_part(monkeypatch, method):
 
 def test_small_images_share_a_tile():
     def tiles_of_two_images(kernel, side):
-        window, rows = make_window(kernel, 1, 0, 1, 2), np.zeros((1, 1, kernel**2))
-        shapes = (2, 1, side + kernel - 1, side + kernel - 1), (2, 1, side, side)
-        limit = im2col._limit(*shapes, window, rows, cl.COLUMN_BUDGET, 1)
-        return len(im2col._tiles(*shapes, window, limit))
+        x = np.ones((2, 1, side + kernel - 1, side + kernel - 1))
+        return len(im2col._tiles(layer_of(x, np.ones((1, 1, kernel, kernel))), x, 1))
 
     assert tiles_of_two_images(kernel=3, side=10) == 1
     assert tiles_of_two_images(kernel=1, side=7) == 1  # 7*7 columns alone are a poor product
@@ -521,12 +525,15 @@ def test_points_fit_the_caches():
     # 32x32 tiles of 36 points of 16 channels and 48 kernels, in float32; then 1024 kernels
     x, weight = np.ones((1, 16, 130, 130), np.float32), np.ones((48, 16, 3, 3), np.float32)
     maps = winograd.Maps((3, 3), x, (4, 4))
-    blocks = _points._blocks(maps, x, weight, (128, 128), 2**30, 1)
+    layer = layer_of(x, weight, {"budget": 2**30})
+    blocks = _points._blocks(maps, layer, 1)
     tiles = [math.prod(at.stop - at.start for at in block) for block in blocks]
     assert 1.5 * 2**20 <= max(tiles) * 36 * (16 + 48) * 4 <= 3 * 2**20
-    many = _points._kernel_blocks(maps, np.ones((1024, 64, 3, 3), np.float32), 1, 1)
+    many = _points._kernel_blocks(
+        maps, layer_of(np.ones((1, 64, 9, 9)), np.ones((1024, 64, 3, 3))), 1
+    )
     assert 6 * 2**20 <= max(at.stop - at.start for at in many) * 36 * 64 * 4 <= 12 * 2**20
-    shared = _points._kernel_blocks(maps, weight[:16], 1, 4)
+    shared = _points._kernel_blocks(maps, layer_of(x, weight[:16]), 4)
     assert shared == [slice(i, i + 4) for i in (0, 4, 8, 12)]  # four kernels for each of 4 threads
 
 
@@ -553,14 +560,13 @@ def test_columns_of_neighbouring_windows_are_one_copy(monkeypatch):
 def test_the_fft_copies_nothing_where_no_stride_skips(monkeypatch):
     y, x, weight = np.ones((1, 1, 5)), np.ones((1, 1, 7)), np.ones((1, 1, 3))
     monkeypatch.setattr(_points, "forward", lambda *_, **__: y)
-    window = make_window(3, 1, 0, 1, 1)
-    assert fft.forward(x, weight, window, groups=1, budget=1) is y
-    every_other = fft.forward(x, weight, replace(window, stride=(2,)), groups=1, budget=1)
+    assert fft.forward(x, weight, layer_of(x, weight)) is y
+    every_other = fft.forward(x, weight, layer_of(x, weight, {"stride": 2}))
     assert every_other.shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "dilation", "suits"),
+    ("kernel", "stride", "dilation", "applies"),
     [
         ((5,), 1, 1, True),
         ((6,), 1, 1, False),
@@ -572,33 +578,35 @@ def test_the_fft_copies_nothing_where_no_stride_skips(monkeypatch):
         ((3, 3), 1, (1, 2), False),
     ],
 )
-def test_what_winograd_suits(kernel, stride, dilation, suits):
+def test_where_winograd_applies(kernel, stride, dilation, applies):
     window = make_window(kernel, stride, 0, dilation, len(kernel))
-    assert winograd.suits(window) is suits
+    assert winograd.applies(window) is applies
 
 
 def test_broad_rows_go_by_rows_of_outputs_where_a_group_has_few_weights():
-    window = make_window((3, 3), 1, 1, 1, 2)
     for groups, out, by_kernels in (
         (64, (8, 60), False),  # nine weights a group, whatever their number in all
         (64, (8, 55), True),
         (1, (8, 60), True),  # 64*64*9, more than 2**15
     ):
-        weight = np.ones((64, 64 // groups, 3, 3))
-        assert rows._goes_by_kernel_rows(weight, window, out, groups) is by_kernels
+        x, weight = np.ones((1, 64, *out)), np.ones((64, 64 // groups, 3, 3))
+        layer = layer_of(x, weight, {"padding": 1, "groups": groups})
+        assert rows._goes_by_kernel_rows(layer) is by_kernels
 
 
 def test_groups_are_dealt_to_the_threads():
-    assert im2col._group_parts(8, 2) == [slice(0, 4), slice(4, 8)]
-    assert im2col._group_parts(8, 1) == [slice(0, 8)]
-    assert im2col._parts(1, 6, 2) == [(slice(0, 1), slice(0, 3)), (slice(0, 1), slice(3, 6))]
-    assert im2col._parts(4, 6, 2) == [(slice(0, 2), slice(0, 6)), (slice(2, 4), slice(0, 6))]
+    assert im2col._group_ranges(8, 2) == [slice(0, 4), slice(4, 8)]
+    assert im2col._group_ranges(8, 1) == [slice(0, 8)]
+    one = layer_of(np.ones((1, 6, 3)), np.ones((2, 6, 3)))
+    assert im2col._parts(one, 2) == [(slice(0, 1), slice(0, 3)), (slice(0, 1), slice(3, 6))]
+    four = layer_of(np.ones((1, 24, 3)), np.ones((4, 6, 3)), {"groups": 4})
+    assert im2col._parts(four, 2) == [(slice(0, 2), slice(0, 6)), (slice(2, 4), slice(0, 6))]
 
 
 def test_channels_of_some_groups_by_hand():
     # groups of four channels each
-    assert im2col.channels_of(slice(1, 3), 4) == slice(4, 12)
-    assert im2col.channels_of(slice(0, 1), 4, slice(1, 3)) == slice(1, 3)
+    assert im2col.channel_range(slice(1, 3), 4) == slice(4, 12)
+    assert im2col.channel_range(slice(0, 1), 4, slice(1, 3)) == slice(1, 3)
 
 
 @pytest.mark.parametrize(("groups", "size"), [(4, (3, 4)), (1, (3, 4)), (4, (20, 20))])
@@ -608,7 +616,7 @@ def test_however_the_work_is_cut_the_numbers_stay(monkeypatch, groups, size):
     expected = cl.conv(x, weight, method="direct", **options)
     grads = cl.conv_backward(expected, x, weight, **options)
     for n in (2, 3, 5):
-        monkeypatch.setattr(im2col, "parts", lambda *_, n=n, **__: n)
+        monkeypatch.setattr(im2col, "threads_for", lambda *_, n=n, **__: n)
         np.testing.assert_array_equal(cl.conv(x, weight, method="im2col", **options), expected)
         again = cl.conv_backward(expected, x, weight, **options)
         for one, other in zip(again, grads, strict=True):
@@ -619,7 +627,8 @@ def test_tiles_are_cut_for_the_threads():
     # 64x64 outputs in tiles of 4x4 are 256 tiles: one block, or 64 tiles for each of four threads
     x, weight = np.ones((1, 8, 66, 66)), np.ones((8, 8, 3, 3))
     maps = winograd.Maps((3, 3), x, (4, 4))
-    counts = [len(_points._blocks(maps, x, weight, (64, 64), 2**30, n)) for n in (1, 2, 4)]
+    layer = layer_of(x, weight, {"budget": 2**30})
+    counts = [len(_points._blocks(maps, layer, n)) for n in (1, 2, 4)]
     assert counts == [1, 2, 4]
 
 

@@ -435,7 +435,7 @@ def test_an_exported_batch_may_have_any_size():
             y = cl.max_pool(cl.relu(cl.conv(x, W[:4], padding=1, groups=2)), 2)
             return cl.global_avg_pool(cl.resize(y, scale_factor=2))
 
-    batch = torch.export.Dim("batch", min=2, max=64)
+    batch = torch.export.Dim("batch")  # no bound of our own
     program = torch.export.export(Network(), (X,), dynamic_shapes={"x": {0: batch}})
     more = values(7, 4, 6, 5)
     close(program.module()(more), Network()(more))

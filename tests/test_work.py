@@ -48,15 +48,15 @@ FEW = {
     "fft": lambda: cl.conv(X[:, :4], WEIGHT[:2, :4], method="fft"),
     "backward": lambda: cl.conv_backward(X[:, :4, :58, :58], X[:, :4], WEIGHT[:4, :4])[1],
 }
-EAGER = "_work.count, _work.LEAST, _work.FEW = lambda: 2, 2**12, 2**20"
+EAGER = "_work.blas_threads, _work.THREAD_VALUES, _work.THREAD_USES = lambda: 2, 2**12, 2**20"
 
 
 @pytest.fixture
 def eager(monkeypatch):
     """Threads are started for little work, too, and for products."""
-    monkeypatch.setattr(_work, "LEAST", 2**12)
-    monkeypatch.setattr(_work, "FEW", 2**20)
-    monkeypatch.setattr(_work, "count", lambda: 2)
+    monkeypatch.setattr(_work, "THREAD_VALUES", 2**12)
+    monkeypatch.setattr(_work, "THREAD_USES", 2**20)
+    monkeypatch.setattr(_work, "blas_threads", lambda: 2)
 
 
 def blas_threads():
@@ -76,7 +76,7 @@ def python(script, **options):
 def test_the_same_numbers_on_any_number_of_threads(monkeypatch, name):
     results = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(_work, "count", lambda n=threads: n)
+        monkeypatch.setattr(_work, "blas_threads", lambda n=threads: n)
         results.append(CALLS[name]())
     for result in results[1:]:
         np.testing.assert_allclose(result, results[0], rtol=0, atol=2e-5 * np.abs(result).max())
@@ -195,9 +195,9 @@ def test_no_call_waits_for_another(monkeypatch, name):
 
 def test_limits_are_respected():
     with threadpool_limits(1):
-        assert _work.count() == 1
-        assert _work.parts(X, (10**9,)) == 1
-    script = "import convlib._work as t; print(t.count())"
+        assert _work.blas_threads() == 1
+        assert _work.threads_for(X, (10**9,)) == 1
+    script = "import convlib._work as t; print(t.blas_threads())"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     assert python(script, env=environment).stdout == "1\n"
 
@@ -225,34 +225,34 @@ def test_a_limit_of_the_users_own_survives_the_calls_of_others():
         thread.join()
 
 
-def test_parts_by_hand(monkeypatch):
-    monkeypatch.setattr(_work, "count", lambda: 4)
+def test_threads_by_hand(monkeypatch):
+    monkeypatch.setattr(_work, "blas_threads", lambda: 4)
     million = 2**20
-    found = [_work.parts(X, (n, million)) for n in (0, 1, 2, 3, 4, 9)]
+    found = [_work.threads_for(X, (n, million)) for n in (0, 1, 2, 3, 4, 9)]
     assert found == [1, 1, 2, 3, 4, 4]
-    assert _work.parts(X, (2 * million - 1,)) == 1  # as many as have a million each
-    assert _work.parts(X, (million,), (million, 2)) == 3  # in and out
-    assert _work.parts(X, (9, million), uses=12) == 4
-    assert _work.parts(X, (9, million), uses=13) == 1  # products: left to the BLAS's threads
+    assert _work.threads_for(X, (2 * million - 1,)) == 1  # as many as have a million each
+    assert _work.threads_for(X, (million,), (million, 2)) == 3  # in and out
+    assert _work.threads_for(X, (9, million), uses=12) == 4
+    assert _work.threads_for(X, (9, million), uses=13) == 1  # products: left to the BLAS's threads
 
 
 def test_tensors_are_left_to_torch(torch, monkeypatch):
-    monkeypatch.setattr(_work, "count", lambda: 4)
-    assert _work.parts(torch.ones(1), (9, 2**20)) == 1
+    monkeypatch.setattr(_work, "blas_threads", lambda: 4)
+    assert _work.threads_for(torch.ones(1), (9, 2**20)) == 1
 
 
 def test_a_blas_that_does_not_say_what_it_runs_is_not_called_slow(monkeypatch):
     monkeypatch.setattr(_work, "_blas", lambda: [object()])
-    assert not _work.narrow()
+    assert not _work.blas_has_avx2_only()
     monkeypatch.setattr(_work, "_blas", list)
-    assert not _work.narrow()
+    assert not _work.blas_has_avx2_only()
 
 
 def test_no_threadpoolctl_is_no_blas_to_ask(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # an import of it fails now
     assert _work._blas.__wrapped__() == []
     monkeypatch.setattr(_work, "_blas", list)
-    assert _work.count() == 1
+    assert _work.blas_threads() == 1
 
 
 # ---- memory ----
@@ -537,6 +537,6 @@ import sys
 sys.modules["threadpoolctl"] = None
 import numpy as np, convlib as cl, convlib._work as t
 y = cl.conv(np.ones((1, 32, 64, 64), np.float32), np.ones((32, 32, 3, 3), np.float32))
-print(t.count(), round(float(y.min())), round(float(y.max())))
+print(t.blas_threads(), round(float(y.min())), round(float(y.max())))
 """
     assert python(script).stdout == "1 288 288\n"

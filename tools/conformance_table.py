@@ -93,9 +93,7 @@ def main() -> int:
 def page() -> str:
     """The whole page."""
     covered = run.covered()
-    reasons = defaultdict(list)
-    for case in covered:
-        reasons[operators.not_applicable(case)].append(case)
+    reasons = by_reason(covered)
     applicable = reasons.pop(None)
     passed = {name: passes(applicable, name) for name in ("numpy", "torch")}
     halves = {case.name for case in applicable if run.needs_torch(case)}
@@ -119,6 +117,14 @@ def page() -> str:
         names=listed(several),
         neighbours=", ".join(neighbours()),
     )
+
+
+def by_reason(covered: list[Case]) -> dict[str | None, list[Case]]:
+    """The cases by why they do not apply; those that do, by None."""
+    reasons = defaultdict(list)
+    for case in covered:
+        reasons[operators.not_applicable(case)].append(case)
+    return reasons
 
 
 def passes(applicable: list[Case], name: str) -> set[str]:

@@ -10,7 +10,8 @@ import time
 
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
-from notebooks import BOOK, find
+
+from tools.notebooks import BOOK, find
 
 CACHE = "_build/.jupyter_cache"  # as in _config.yml
 TIMEOUT = 180  # seconds a cell, as in _config.yml

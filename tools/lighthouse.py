@@ -1,4 +1,4 @@
-"""Lighthouse's scores of the built pages: ``python tools/lighthouse.py [page ...]``.
+"""Lighthouse's scores of the built pages: ``python -m tools.lighthouse [page ...]``.
 
 It wants Lighthouse and Chromium on this machine (``npm install -g lighthouse``).  Each page is
 loaded three times as by a mid-range phone, from a server that compresses as hosts do; the table

@@ -1,9 +1,9 @@
 """Run the book's notebooks and write them in the one form that is committed.
 
-    python tools/notebooks.py                 run every notebook under book/ and write it
-    python tools/notebooks.py book/pooling    the same, for one folder or one file
-    python tools/notebooks.py --format        no run: only rewrite (after editing prose)
-    python tools/notebooks.py --check         no run, no writing: list what is not canonical
+    python -m tools.notebooks                 run every notebook under book/ and write it
+    python -m tools.notebooks book/pooling    the same, for one folder or one file
+    python -m tools.notebooks --format        no run: only rewrite (after editing prose)
+    python -m tools.notebooks --check         no run, no writing: list what is not canonical
 
 The canonical form keeps what a reader or a comparison needs (source, tags, text outputs) and drops
 what changes from run to run: pictures (the build draws them), widget ids, timings, versions of
@@ -116,8 +116,28 @@ def execute(notebook, folder):
     return client.execute()
 
 
-def main(argv=None):
-    """Handle every notebook asked for; return the exit status."""
+def is_canonical(path):
+    """Whether a notebook is in its form; say so where it is not."""
+    text = path.read_text(encoding="utf-8")
+    if dumps(json.loads(text)) == text:
+        return True
+    print(f"{path}: not canonical; run: python -m tools.notebooks --format {path}")
+    return False
+
+
+def rewrite(path, run):
+    """Write a notebook in its form, its cells run before if `run`."""
+    start, text = time.perf_counter(), path.read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    new = dumps(execute(notebook, path.parent) if run else notebook)
+    if new != text:
+        path.write_text(new, encoding="utf-8")
+    print(f"{time.perf_counter() - start:.1f} s{'' if new == text else ', rewritten'}")
+    return True
+
+
+def arguments(argv):
+    """What is asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -125,33 +145,24 @@ def main(argv=None):
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="report, change nothing")
     mode.add_argument("--format", action="store_true", help="rewrite without running")
-    args = parser.parse_args(argv)
-    os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would be committed as output
+    return parser.parse_args(argv)
 
-    paths, bad = find(args.paths), []
+
+def main(argv=None):
+    """Handle every notebook asked for; return the exit status."""
+    args = arguments(argv)
+    os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would be committed as output
+    paths, bad = find(args.paths), 0
     for number, path in enumerate(paths, 1):
         if not args.check:
             print(f"[{number}/{len(paths)}] {path} ", end="", flush=True)
-        start, text = time.perf_counter(), path.read_text(encoding="utf-8")
         try:
-            notebook = json.loads(text)
-            if not (args.check or args.format):
-                notebook = execute(notebook, path.parent)
-            new = dumps(notebook)
+            bad += not (is_canonical(path) if args.check else rewrite(path, run=not args.format))
         except Exception as error:  # report it, go on with the next notebook
             print(f"FAILED {path}\n{error}")
-            bad.append(path)
-            continue
-        if args.check:
-            if new != text:
-                bad.append(path)
-                print(f"{path}: not canonical; run: python tools/notebooks.py --format {path}")
-        else:
-            if new != text:
-                path.write_text(new, encoding="utf-8")
-            print(f"{time.perf_counter() - start:.1f} s{'' if new == text else ', rewritten'}")
+            bad += 1
     if args.check:
-        print(f"{len(paths)} notebooks, {len(bad)} not canonical")
+        print(f"{len(paths)} notebooks, {bad} not canonical")
     return 1 if bad else 0
 
 

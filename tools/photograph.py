@@ -1,6 +1,6 @@
 """Write the labs' photograph: scikit-image's cameraman, 64 x 64 grey levels, as a script.
 
-python tools/photograph.py
+python -m tools.photograph
 """
 
 import base64
@@ -19,13 +19,15 @@ def script():
     packed = base64.b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode()
     return f"""\
 // A photograph of 64 x 64 grey levels: the cameraman of scikit-image, free of known rights (CC0).
-// Written by tools/photograph.py.
+// Written by `python -m tools.photograph`.
 
 const packed =
   "{packed}";
 
 const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-export const photo = Array.from({{ length: 64 }}, (_, i) => [...bytes.slice(64 * i, 64 * i + 64)]);
+export const photo = Array.from({{ length: 64 }}, (_, i) =>
+  Array.from(bytes.subarray(64 * i, 64 * i + 64)),
+);
 """
 
 

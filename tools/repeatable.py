@@ -55,7 +55,7 @@ def build(folder, settings, cut):
     # PYTHONPATH: the library of this copy, not the one that is installed
     env = {**kept, "PATH": path, "HOME": str(home), "PYTHONPATH": str(tree), **settings}
     book = [bin_folder / "jupyter-book", "build", ".", "-W", "--keep-going", "-n"]
-    for command in ([sys.executable, "tools/execute.py"], book):
+    for command in ([sys.executable, "-m", "tools.execute"], book):
         subprocess.run([*cut, *command], cwd=tree, env=env, check=True)
     return tree / "_build" / "html"
 

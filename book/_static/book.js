@@ -52,7 +52,8 @@ function code(block) {
   const lines = block.innerText.split("\n");
   const typed = lines.filter((line) => /^(>>>|\.\.\.|\$) ?/.test(line));
   return (typed.length ? typed.map((line) => line.replace(/^(>>>|\.\.\.|\$) ?/, "")) : lines)
-    .join("\n").trimEnd();
+    .join("\n")
+    .trimEnd();
 }
 
 const announcer = Object.assign(document.createElement("div"), { className: "visually-hidden" });
@@ -61,13 +62,18 @@ document.querySelector("main").append(announcer);
 
 function offerCopy(block) {
   const button = Object.assign(document.createElement("button"), {
-    className: "copybtn", type: "button", textContent: "Copy",
+    className: "copybtn",
+    type: "button",
+    textContent: "Copy",
   });
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(code(block));
     button.textContent = "Copied";
     announcer.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy", announcer.textContent = ""), 2000);
+    setTimeout(() => {
+      button.textContent = "Copy";
+      announcer.textContent = "";
+    }, 2000);
   });
   block.after(button);
 }
@@ -76,7 +82,8 @@ const copied = (box) => box.matches("div.highlight > pre") && !box.closest(".out
 // The outline marks the section whose heading was last passed.
 const links = new Map(
   [...document.querySelectorAll(".outline a")].map((a) => [
-    document.getElementById(decodeURIComponent(a.hash.slice(1))), a,
+    document.getElementById(decodeURIComponent(a.hash.slice(1))),
+    a,
   ]),
 );
 links.delete(null);
@@ -94,10 +101,14 @@ function mark() {
     outline.scrollTop = here.offsetTop - clientHeight / 2;
   }
 }
-addEventListener("scroll", () => {
-  if (!waiting) requestAnimationFrame(mark);
-  waiting = true;
-}, { passive: true });
+addEventListener(
+  "scroll",
+  () => {
+    if (!waiting) requestAnimationFrame(mark);
+    waiting = true;
+  },
+  { passive: true },
+);
 outline?.addEventListener("click", (event) => {
   if (event.target.closest("a")) event.currentTarget.hidePopover();
 });

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from .._arrays import Array
+from .._arrays import (
+    Array,
+)
 
 STATIC = Path(__file__).with_name("static")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\./[^"]+)";\n', re.M)
@@ -72,11 +74,11 @@ class Whole(Option):
 
     def __init__(self, default: int, low: int, high: int) -> None:
         super().__init__(default, f"a whole number from {low} to {high}")
-        self.low, self.high = low, high
+        self.bounds = low, high
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is such a number; True and False are none."""
-        return type(value) is int and self.low <= value <= self.high
+        return type(value) is int and self.bounds[0] <= value <= self.bounds[1]
 
 
 class Real(Option):
@@ -84,11 +86,11 @@ class Real(Option):
 
     def __init__(self, default: float, low: float, high: float) -> None:
         super().__init__(default, f"a number from {low:g} to {high:g}")
-        self.low, self.high = low, high
+        self.bounds = low, high
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is such a number; True, False and NaN are none."""
-        return type(value) in (int, float) and self.low <= value <= self.high
+        return type(value) in (int, float) and self.bounds[0] <= value <= self.bounds[1]
 
 
 class OneOf(Option):
@@ -131,6 +133,7 @@ class Lab(anywidget.AnyWidget):
 
     script: ClassVar[str]
     revealed = traitlets.Bool(False).tag(sync=True)  # start with the answer shown
+    _bounds = traitlets.Dict(read_only=True).tag(sync=True)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "script" in vars(cls):
@@ -156,6 +159,12 @@ class Lab(anywidget.AnyWidget):
         traits = (name for items in own for name, v in items if isinstance(v, traitlets.TraitType))
         return [name for name in traits if not name.startswith("_")]
 
+    @traitlets.default("_bounds")
+    def _bounds_of_traits(self) -> dict[str, Any]:
+        """The least and the most of each number, from its trait: what the controls offer."""
+        traits = ((name, getattr(type(self), name)) for name in self._options())
+        return {name: trait.bounds for name, trait in traits if hasattr(trait, "bounds")}
+
     def __repr__(self) -> str:
         given = {name: getattr(self, name) for name in self._options()}
         changed = [f"{k}={v!r}" for k, v in given.items() if v != self.trait_defaults(k)]
@@ -167,7 +176,7 @@ class Lab(anywidget.AnyWidget):
 
     def html(self) -> str:
         """The lab for a page: the plain form, and the state from which page.js starts it."""
-        state = json.dumps({name: getattr(self, name) for name in self._options()})
+        state = json.dumps({name: getattr(self, name) for name in (*self._options(), "_bounds")})
         scrolls = f'role="group" aria-label="{type(self).__name__}" tabindex="0"'
         return (
             f'<div class="cl-lab" data-lab="{self.script}" data-state="{escape(state)}">\n'

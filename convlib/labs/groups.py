@@ -6,7 +6,10 @@ from typing import Any
 
 import traitlets
 
-from .._arrays import Array, Ints
+from .._arrays import (
+    Array,
+)
+from .._types import Ints
 from ..costs import LayerCost, conv_cost
 from ..groups import channel_reach
 from ._lab import Lab, OneOf, Whole, paragraph, table

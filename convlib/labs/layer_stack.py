@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
 
 from ..costs import conv_cost
-from ..geometry import receptive_field
+from ..geometry import (
+    receptive_field,
+)
 from ..pooling import max_pool
 from ._lab import Lab, Whole, paragraph
 
@@ -26,6 +28,11 @@ MOST_LAYERS = 8
 
 class Layers(traitlets.List):
     """One to eight layers, each a dict of options; what is left off gets its default."""
+
+    bounds: ClassVar = {
+        "count": (1, MOST_LAYERS),
+        **{name: (low, high) for name, (_, low, high) in OPTIONS.items()},
+    }
 
     def __init__(self) -> None:
         super().__init__(default_value=[complete({})] * 3)

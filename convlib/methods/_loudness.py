@@ -12,8 +12,9 @@ over the channels, let the two sums change places, and each cell has at most ``|
 whatever is added up on the way to an output is at most ``growth * D`` of the loudest cell of its
 tile, and `growth` depends on the matrices alone. The rounding errors are a multiple of that
 (`rounding`) times the dtype's eps.
-Tiles whose D is small against what is usual in the layer keep the promise; the others are computed
-by columns, which read each window by itself.
+Tiles whose D is small against what is usual in their image keep the promise; the others are
+computed by columns, which read each window by itself. Each image and each group is judged alone:
+what else is in the batch changes no promise.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array
+from .._arrays import (
+    Array,
+)
+from .._tuning import MAGNITUDE_BYTES, SAMPLE
 from .._work import Scratch
-from ..geometry import tiles
+from ..geometry import (
+    tiles,
+)
 
 Block = tuple[slice, ...]
 
@@ -34,9 +40,16 @@ PROMISE = 32.0
 """The error that is let pass, in ``n * eps`` of the larger of two sums of |w||x|.
 
 A plain sum of n products may be wrong by ``n * eps / 2`` of the sum of their magnitudes: that is
-proven, and hardly ever comes about. So it is here: on ordinary layers errors are a thousand times
-smaller. Of the two sums, one is that of the output's own window. The other is what is usual in the
-layer: the median over the cells that are not 0, for the mean of the kernels.
+proven, and hardly ever comes about. So it is here: on ordinary layers errors are some fifty times
+smaller, or more. Of the two sums, one is that of the output's own window. The other is what is
+usual in its image and group: the median of ``sum over c of mean_k |w_kc| |x_c(cell)|`` over the
+cells where it is not 0; but no more than `RANGE` times what nine in ten of them exceed. So no-data
+values may fill most of an image, and what is left of it still keeps its digits.
+"""
+
+RANGE = 8
+"""How far the median may be above the tenth percentile: more than in most photographs, by far less
+than between a photograph and what stands where there is none.
 """
 
 
@@ -55,43 +68,50 @@ SAFE = 2.0**30
 SILENT = 2.0**-20
 """The least share of a channel in D, of the largest: what no kernel reads goes through the maps."""
 
-CHUNK = 2**18
-"""Bytes of the kernels' magnitudes at once: they stay in the cache from the copy to the sum."""
-
-SAMPLE = 256
-"""Cells of a block, about, that tell what is usual."""
-
 
 class Loudness:
     """How loud the cells of an input are for the kernels, block by block, and what is usual."""
 
     def __init__(self, weight: Array, groups: int, dtype: Any) -> None:
         with Scratch(weight, dtype) as scratch:
-            most, self.mean = _of_kernels(weight, groups, dtype, scratch)  # (G, C/G)
+            most, mean = _of_kernels(weight, groups, dtype, scratch)  # (G, C/G)
         self.largest = most.max()
         self.terms = math.prod(weight.shape[1:])
-        self.most = np.maximum(most, SILENT * self.largest)
-        self.heard: list[tuple[Block, Any, Array]] = []  # one entry at once: threads share it
+        self.kernels = np.stack([np.maximum(most, SILENT * self.largest), mean], 1)  # (G, 2, C/G)
+        self.heard: dict[tuple[int, ...], tuple[Block, Array, Array]] = {}  # by where it starts
 
     def hear(self, block: Block, slab: Array, scratch: Scratch) -> None:
-        """Note how loud the cells are that a block reads, (B, C, *cells), padded already."""
-        part = np.abs(slab, out=scratch("tiles", slab.shape, self.most.dtype))
-        part = part.reshape(len(part), *self.most.shape, math.prod(part.shape[2:]))
-        loud = self.most[:, None] @ part  # (B, G, 1, cells)
-        some = part[..., :: max(1, part.shape[-1] // SAMPLE) | 1]
-        usual = (self.mean[:, None] @ some).reshape(-1)
-        self.heard.append((block, loud.max(), usual))
+        """Note how loud the cells are that a block reads, (B, C, *cells), padded already.
+
+        One entry for a block, whichever threads read it, and however often.
+        """
+        part = np.abs(slab, out=scratch("tiles", slab.shape, self.kernels.dtype))
+        groups, _, depth = self.kernels.shape
+        part = part.reshape(len(part), groups, depth, math.prod(part.shape[2:]))
+        loud = self.kernels @ part  # (B, G, 2, cells)
+        sample = _positions(loud.shape[-1], max(SAMPLE // groups, SAMPLE // 64))
+        entry = (block, loud[:, :, 0].max(-1), loud[:, :, 1].take(sample, -1))
+        self.heard[tuple(at.start for at in block)] = entry
 
     def too_loud(self, growth: float) -> list[Block]:
         """The blocks that do not keep the promise."""
-        usual = _median(np.concatenate([some for _, _, some in self.heard]))
-        least, top = _range(self.most.dtype)
+        usual = self.usual()
+        least, top = _range(self.kernels.dtype)
         small, large = least * max(1, self.largest), top * min(1, SILENT * self.largest)
-        in_range = least <= self.largest <= top and small <= usual <= large
-        error = rounding(self.most.shape[1]) * growth  # in eps * D
-        most = PROMISE * self.terms / error * usual if in_range else -1
-        # Not "greater": NaN is neither.
-        return [block for block, loudest, _ in self.heard if not loudest <= most]
+        in_range = (least <= self.largest <= top) & (small <= usual) & (usual <= large)
+        error = rounding(self.kernels.shape[2]) * growth  # in eps * D
+        most = np.where(in_range, PROMISE * self.terms / error * usual, -1)
+        # Not "any greater": NaN is neither.
+        heard = self.heard.values()
+        return [block for block, loudest, _ in heard if not (loudest <= most[block[0]]).all()]
+
+    def usual(self) -> Array:
+        """What is usual in each group of each image: (B, G)."""
+        of_image: dict[int, list[Array]] = {}
+        for block, _, sums in self.heard.values():
+            for image, own in zip(range(block[0].start, block[0].stop), sums, strict=True):
+                of_image.setdefault(image, []).append(own)
+        return np.stack([_typical(np.concatenate(of_image[i], -1)) for i in range(len(of_image))])
 
 
 @cache
@@ -103,17 +123,31 @@ def _range(dtype: Any) -> tuple[Any, Any]:
 
 def _of_kernels(weight: Array, groups: int, dtype: Any, scratch: Scratch) -> tuple[Array, Array]:
     """``|w_kc|`` for each channel: the largest among the kernels that see it, and their mean."""
-    kernels, seen, *kernel = weight.shape
-    flat = weight.reshape(kernels * seen, math.prod(kernel))
+    kernels, depth, *kernel = weight.shape
+    flat = weight.reshape(kernels * depth, math.prod(kernel))
     sums, ones = np.empty(len(flat), dtype), np.ones(flat.shape[1], dtype)
-    for (rows,) in tiles((len(flat),), max(1, CHUNK // (len(ones) * ones.itemsize))):
+    for (rows,) in tiles((len(flat),), max(1, MAGNITUDE_BYTES // (len(ones) * ones.itemsize))):
         part = np.abs(flat[rows], out=scratch("magnitudes", flat[rows].shape))
         np.dot(part, ones, out=sums[rows])
-    sums = sums.reshape(groups, kernels // groups, seen)
+    sums = sums.reshape(groups, kernels // groups, depth)
     return sums.max(axis=1), sums.mean(axis=1)
 
 
-def _median(sums: Array) -> Any:
-    """The median of the sums that are not 0; 0 where all are."""
-    heard = np.sort(sums[sums > 0])
-    return heard[len(heard) // 2] if len(heard) else sums.dtype.type(0)
+def _typical(sums: Array) -> Array:
+    """Of the numbers above 0 in each row the median, or less; 0 where there is none."""
+    sums = np.sort(sums, -1)
+    silent = np.count_nonzero(sums == 0, axis=-1, keepdims=True)
+    count = sums.shape[-1] - silent
+    tenth, half = (
+        np.take_along_axis(sums, np.minimum(silent + count // part, sums.shape[-1] - 1), -1)
+        for part in (10, 2)
+    )
+    return np.minimum(half, RANGE * tenth)[..., 0]
+
+
+@cache
+def _positions(cells: int, most: int) -> Array:
+    """So many positions among the cells, or all. Drawn, for no pattern in a picture to fit them."""
+    if cells <= most:
+        return np.arange(cells)
+    return np.random.default_rng(cells).integers(cells, size=most)

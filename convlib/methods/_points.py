@@ -8,23 +8,30 @@ matrix product a point; map the sums back. The two methods differ in their maps 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any, Protocol
 
-from .._arrays import Array, Ints, beside, cast, is_tensor, moveaxis, new
+from .._arrays import (
+    Array,
+    beside,
+    cast,
+    is_tensor,
+    moveaxis,
+    new,
+)
+from .._layer import ConvLayer
+from .._tuning import KERNEL_BYTES, POINT_BYTES, WIDE
+from .._types import Ints
 from .._windows import join_tiles, pad
-from .._work import Scratch, keeps_scratch, parts, share
-from ..geometry import Window, tiles
+from .._work import Scratch, keeps_scratch, run, threads_for
+from ..geometry import (
+    Window,
+    tiles,
+)
 from . import im2col
 from ._loudness import Block, Loudness
-
-INNER = 3 * 2**20
-"""Bytes of points, of inputs and of outputs, that a block of tiles holds, if it can."""
-
-WEIGHT_BYTES = 12 * 2**20
-"""Bytes of mapped kernels held at once: what an outer cache keeps beside the tiles."""
 
 
 class Maps(Protocol):
@@ -49,83 +56,66 @@ class Maps(Protocol):
         """From the points (P, G*k*T) to the outputs of the tiles (G*k*T, *step)."""
 
 
-def forward(
-    maps: Maps, x: Array, weight: Array, window: Window, *, groups: int, budget: int
-) -> Array:
+def forward(maps: Maps, x: Array, weight: Array, layer: ConvLayer) -> Array:
     """The convolution of stride 1, block by block of tiles.
 
     Blocks too loud for what they would spoil are computed by columns (`_loudness`), for NumPy; a
     tensor's are not: to look at it would make a GPU wait.
     """
     if x.shape[0] == 0:  # not every FFT takes nothing
-        return im2col.forward(x, weight, window, groups=groups, budget=budget)
-    out = window.output_size(tuple(x.shape[2:]))
-    like = beside(x, weight)
-    y = new((x.shape[0], groups, weight.shape[0] // groups, *out), like, maps.dtype, fill=False)
-    shares = parts(x, x.shape, y.shape, uses=maps.uses(y.shape[2]))
-    blocks = _blocks(maps, x, weight, out, budget, shares)
-    kernels = _kernel_blocks(maps, weight, groups, max(1, shares // len(blocks)))
-    tile = Window(maps.side, maps.step, (1,) * len(out), ((0, 0),) * len(out))
-    grouped = cast(weight, maps.dtype).reshape(*y.shape[1:3], *weight.shape[1:])
-    keep = keeps_scratch(x, weight)
-    loudness = None if is_tensor(x) else Loudness(weight, groups, maps.dtype)
+        return im2col.forward(x, weight, layer)
+    by_group = (layer.groups, layer.kernels)
+    y = new((x.shape[0], *by_group, *layer.out), beside(x, weight), maps.dtype, fill=False)
+    threads = threads_for(x, x.shape, y.shape, uses=maps.uses(layer.kernels))
+    blocks = _blocks(maps, layer, threads)
+    grouped = cast(weight, maps.dtype).reshape(*by_group, *weight.shape[1:])
+    loudness = None if is_tensor(x) else Loudness(weight, layer.groups, maps.dtype)
 
-    def work(mine: Iterator[tuple[tuple[slice, ...], slice]]) -> None:
-        ready = mapped = None
-        with Scratch(like, maps.dtype, keep=keep) as scratch:
-            for block, chosen in mine:
-                if block != ready:
-                    slab, ready = _read(maps, x, window, block, out, scratch), block
-                    if loudness:
-                        loudness.hear(block, slab, scratch)
-                    points = maps.of_input(slab, tile, scratch)  # (P, C, T)
-                    points = points.reshape(len(points), groups, -1, points.shape[2])
-                if chosen != mapped:
-                    kernel, mapped = maps.of_weight(grouped[:, chosen], scratch), chosen
-                # The tiles have been mapped, so the sums may take their memory: less to fetch.
-                sums = scratch.product("tiles", kernel, points)  # (P, G, k, T)
-                flat = sums.reshape(len(sums), math.prod(sums.shape[1:]))
-                cells = maps.to_output(flat, scratch)  # (G*k*T, *step)
-                images, *box = _cells(maps, block)
-                place = y[(images, slice(None), chosen, *box)]
-                _place(cells, moveaxis(place, 0, 2), block, scratch)
+    def compute(piece: tuple[Block, slice], scratch: Scratch) -> None:
+        block, chosen = piece
+        points = scratch.latest(
+            "points", block, lambda: _read(maps, x, layer, block, loudness, scratch)
+        )
+        kernels = scratch.latest(
+            "kernels", chosen, lambda: maps.of_weight(grouped[:, chosen], scratch)
+        )
+        # The tiles have been mapped, so the sums may take their memory: less to fetch.
+        sums = scratch.product("tiles", kernels, points)  # (P, G, k, T)
+        cells = maps.to_output(sums.reshape(len(sums), math.prod(sums.shape[1:])), scratch)
+        images, *box = _cells(maps, block)
+        place = y[(images, slice(None), chosen, *box)]
+        _place(cells, moveaxis(place, 0, 2), block, scratch)
 
-    share(work, list(product(blocks, kernels)), shares)
-    y = y.reshape(x.shape[0], weight.shape[0], *out)
+    pieces = product(blocks, _kernel_blocks(maps, layer, max(1, threads // len(blocks))))
+    run(compute, pieces, y, threads=threads, keep=keeps_scratch(x, weight))
+    y = y.reshape(layer.y_shape)
     for block in loudness.too_loud(maps.growth) if loudness else ():
-        _by_columns(x, weight, window, y, _cells(maps, block), groups, budget)
+        _by_columns(x, weight, layer, y, _cells(maps, block))
     return y
 
 
-def _by_columns(
-    x: Array, weight: Array, window: Window, y: Array, box: Block, groups: int, budget: int
-) -> None:
+def _by_columns(x: Array, weight: Array, layer: ConvLayer, y: Array, box: Block) -> None:
     """Write the outputs of `box`, (images, *cells), as im2col computes them."""
     images, *cells = box
-    inside = _inside(cells, y.shape[2:])
-    slab = pad(x[images], window.reach(x.shape[2:], inside), window.mode)
-    plain = replace(window, padding=((0, 0),) * len(cells), mode="zeros")
-    y[(images, slice(None), *inside)] = im2col.forward(
-        slab, weight, plain, groups=groups, budget=budget
-    )
+    inside = _inside(cells, layer.out)
+    slab = pad(x[images], layer.window.reach(layer.size, inside), layer.window.mode)
+    plain = replace(layer.window, padding=((0, 0),) * len(cells), mode="zeros")
+    y[(images, slice(None), *inside)] = im2col.forward(slab, weight, layer.over(slab.shape, plain))
 
 
-def _blocks(
-    maps: Maps, x: Array, weight: Array, out: Ints, budget: int, shares: int
-) -> list[Block]:
+def _blocks(maps: Maps, layer: ConvLayer, threads: int) -> list[Block]:
     """Blocks of tiles, counted in tiles: (images, *box). Few tiles, yet enough for a product."""
-    counts = tuple(-(-o // m) for o, m in zip(out, maps.step, strict=True))
-    total = x.shape[0] * math.prod(counts)
-    tile = maps.bytes * (x.shape[1] + weight.shape[0])
-    inner = max(im2col.WIDE, min(INNER // tile, -(-total // shares)))
-    return list(tiles((x.shape[0], *counts), max(1, min(inner, budget // tile))))
+    counts = tuple(-(-o // m) for o, m in zip(layer.out, maps.step, strict=True))
+    batch, channels = layer.x_shape[:2]
+    tile = maps.bytes * (channels + layer.y_shape[1])
+    inner = max(WIDE, min(POINT_BYTES // tile, -(-batch * math.prod(counts) // threads)))
+    return list(tiles((batch, *counts), max(1, min(inner, layer.budget // tile))))
 
 
-def _kernel_blocks(maps: Maps, weight: Array, groups: int, shares: int) -> list[slice]:
-    """Kernels of a group, cut so that their points fit `WEIGHT_BYTES` and each thread has some."""
-    kernels, kernel = weight.shape[0] // groups, groups * weight.shape[1] * maps.bytes
-    most = min(WEIGHT_BYTES // kernel, -(-kernels // shares))
-    return [at for (at,) in tiles((kernels,), max(1, most))]
+def _kernel_blocks(maps: Maps, layer: ConvLayer, threads: int) -> list[slice]:
+    """Kernels of a group, cut so that their points fit the memory and each thread has some."""
+    most = min(KERNEL_BYTES // (layer.x_shape[1] * maps.bytes), -(-layer.kernels // threads))
+    return [at for (at,) in tiles((layer.kernels,), max(1, most))]
 
 
 def _cells(maps: Maps, block: Block) -> tuple[slice, ...]:
@@ -140,15 +130,33 @@ def _inside(cells: Sequence[slice], out: Sequence[int]) -> list[slice]:
     return [slice(c.start, min(c.stop, o)) for c, o in zip(cells, out, strict=True)]
 
 
-def _read(maps: Maps, x: Array, window: Window, block: Block, out: Ints, scratch: Scratch) -> Array:
+def _read(
+    maps: Maps,
+    x: Array,
+    layer: ConvLayer,
+    block: Block,
+    loudness: Loudness | None,
+    scratch: Scratch,
+) -> Array:
+    """The points of the cells that a block's tiles read, (P, G, C/G, T), their loudness noted."""
+    slab = _slab(maps, x, layer, block, scratch)
+    if loudness:
+        loudness.hear(block, slab, scratch)
+    rank = len(layer.out)
+    tile = Window(maps.side, maps.step, (1,) * rank, ((0, 0),) * rank)
+    points = maps.of_input(slab, tile, scratch)  # (P, C, T)
+    return points.reshape(len(points), layer.groups, layer.depth, points.shape[2])
+
+
+def _slab(maps: Maps, x: Array, layer: ConvLayer, block: Block, scratch: Scratch) -> Array:
     """The cells that a block's tiles read, (B, C, *cells): zeros where they stand over the edge."""
     images, *cells = _cells(maps, block)
-    slab, size = cast(x[images], maps.dtype), tuple(x.shape[2:])
+    slab, window = cast(x[images], maps.dtype), layer.window
     if window.mode == "zeros":
-        return pad(slab, window.reach(size, cells), scratch=scratch)
+        return pad(slab, window.reach(layer.size, cells), scratch=scratch)
     # Copies of cells as far as the outputs need them, and zeros beyond.
-    inside = _inside(cells, out)
-    slab = pad(slab, window.reach(size, inside), window.mode)
+    inside = _inside(cells, layer.out)
+    slab = pad(slab, window.reach(layer.size, inside), window.mode)
     beyond = tuple((0, c.stop - i.stop) for c, i in zip(cells, inside, strict=True))
     return pad(slab, beyond, scratch=scratch)
 

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from itertools import product
 
-from .._arrays import Array, accumulator, beside, cast, new
+from .._arrays import (
+    Array,
+    accumulator,
+    beside,
+    cast,
+    new,
+)
+from .._layer import ConvLayer
 from .._windows import pad
-from ..geometry import Window
 
 
-def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Multiply every window with every kernel that sees it, and sum."""
-    out = window.output_size(tuple(x.shape[2:]))
+    window = layer.window
     x = cast(pad(x, window.padding, window.mode), accumulator(x))
     weight = cast(weight, x.dtype)
-    kernels, channels = weight.shape[:2]  # K, C/G
-    y = new((x.shape[0], kernels, *out), beside(x, weight))
-    for k in range(kernels):
-        first = k // (kernels // groups) * channels
-        seen = x[:, first : first + channels]  # the group of kernel k
-        for u in product(*map(range, out)):
-            patch = tuple(
-                slice(i * s, i * s + span, min(d, span))
-                for i, s, span, d in zip(
-                    u, window.stride, window.span, window.dilation, strict=True
-                )
-            )
-            products = seen[(..., *patch)] * weight[k]  # (B, C/G, *kernel)
+    y = new(layer.y_shape, beside(x, weight))
+    for k in range(len(weight)):
+        first = k // layer.kernels * layer.depth
+        group = x[:, first : first + layer.depth]  # the channels that kernel k sees
+        for u in product(*map(range, layer.out)):
+            axes = zip(u, window.stride, window.span, window.dilation, strict=True)
+            patch = [slice(i * s, i * s + span, min(d, span)) for i, s, span, d in axes]
+            products = group[(..., *patch)] * weight[k]  # (B, C/G, *kernel)
             y[(slice(None), k, *u)] = products.sum(axis=tuple(range(1, products.ndim)))
     return y

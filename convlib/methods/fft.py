@@ -10,19 +10,35 @@ Source: Stockham, "High-speed convolution and correlation" (1966); Mathieu, Hena
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace, new
+import numpy as np
+
+from .._arrays import (
+    Array,
+    accumulator,
+    is_tensor,
+    is_whole,
+    moveaxis,
+    namespace,
+    new,
+)
 from .._checks import (
     BadValue,
+    check_memory,
 )
+from .._layer import ConvLayer
+from .._tuning import FFT_BYTES, FFT_SIDE
+from .._types import Ints
 from .._windows import step, windows
 from .._work import Scratch
-from ..geometry import Window
+from ..geometry import (
+    Window,
+    tiles,
+)
 from . import _points
-
-LEAST_SIDE = 16
-"""Cells of a tile along an axis, at least: below, most of a tile would wrap around."""
 
 
 class Maps:
@@ -34,8 +50,10 @@ class Maps:
         self.step = tuple(t - n + 1 for t, n in zip(self.side, self.span, strict=True))
         self.spectrum = (*self.side[:-1], self.side[-1] // 2 + 1)
         self.dtype = accumulator(like)
+        self.complex = _complex(self.dtype)
         self.bytes = 2 * self.dtype.itemsize * math.prod(self.spectrum)
-        self.axes = tuple(range(-len(out), 0))
+        axes = tuple(range(-len(out), 0))
+        self.options = {"s": self.side, "dim" if is_tensor(like) else "axes": axes}
         # Parseval: t points of one channel's t cells add up to t * sqrt(t) at most; back, / t. Over
         # many channels that is not proven; the errors that were found are a hundredth of it.
         self.growth = math.sqrt(math.prod(self.side))
@@ -46,59 +64,93 @@ class Maps:
 
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G): conjugate, for nothing is flipped."""
-        spread = new((*weight.shape[:3], *self.side), weight)
-        cells = (slice(0, n, min(d, n)) for n, d in zip(self.span, self.dilation, strict=True))
-        spread[(..., *cells)] = weight
-        return self._points_first(self._fft(spread)).conj()
+        if math.prod(self.dilation) > 1:
+            spread = new((*weight.shape[:3], *self.span), weight)
+            axes = zip(self.dilation, self.span, strict=True)
+            spread[(..., *(step(d, n) for d, n in axes))] = weight
+            weight = spread
+        return self._spectra("kernels", weight, scratch, conjugate=True)
 
     def of_input(self, slab: Array, tile: Window, scratch: Scratch) -> Array:
         """An image (B, C, *cells), and the tiles that slide over it, to the points (P, C, T)."""
-        points = self._points_first(self._fft(windows(slab, tile)))  # (P, B, C, *n)
-        points = moveaxis(points, 1, 2)
+        points = self._spectra("points", moveaxis(windows(slab, tile), 0, 1), scratch)
         return points.reshape(*points.shape[:2], math.prod(points.shape[2:]))
 
     def to_output(self, sums: Array, scratch: Scratch) -> Array:
         """(P, G*k*T) to the outputs (G*k*T, *step)."""
-        spectra = sums.swapaxes(0, 1).reshape(sums.shape[1], *self.spectrum)
-        name = "dim" if is_tensor(sums) else "axes"
-        tiles = namespace(sums).fft.irfftn(spectra, s=self.side, **{name: self.axes})
-        return tiles[(..., *(slice(0, m) for m in self.step))]
+        inner = (..., *(slice(0, m) for m in self.step))
+        inverse = namespace(sums).fft.irfftn
 
-    def _fft(self, tiles: Array) -> Array:
-        return namespace(tiles).fft.rfftn(
-            tiles, **{"dim" if is_tensor(tiles) else "axes": self.axes}
-        )
+        def outputs(at: slice) -> Array:
+            spectra = sums[:, at].swapaxes(0, 1)
+            return inverse(spectra.reshape(len(spectra), *self.spectrum), **self.options)[inner]
 
-    def _points_first(self, spectra: Array) -> Array:
-        """(..., *spectrum) to (P, ...), in new memory."""
-        flat = spectra.reshape(*spectra.shape[: -len(self.side)], math.prod(self.spectrum))
-        first = moveaxis(flat, -1, 0)
-        return first.contiguous() if is_tensor(first) else first.copy()
+        if not scratch.keep:
+            return outputs(slice(None))
+        cells = scratch("cells", (sums.shape[1], *self.step))
+        for (at,) in self._few(sums.shape[1:]):
+            cells[at] = outputs(at)
+        return cells
+
+    def _spectra(
+        self, name: str, cells: Array, scratch: Scratch, *, conjugate: bool = False
+    ) -> Array:
+        """(..., *cells) to their points (P, ...): a few tiles at a time, in the cache."""
+        lead = cells.shape[: -len(self.side)]
+
+        def points_of(at: tuple[slice, ...]) -> Array:
+            spectra = namespace(cells).fft.rfftn(cells[at], **self.options)
+            spectra = spectra.conj() if conjugate else spectra
+            flat = spectra.reshape(*spectra.shape[: len(lead)], math.prod(self.spectrum))
+            return moveaxis(flat, -1, 0)
+
+        if not scratch.keep:
+            return points_of((slice(None),)) + 0  # in the order of memory
+        points = scratch(name, (math.prod(self.spectrum), *lead), self.complex)
+        for at in self._few(lead):
+            points[(slice(None), *at)] = points_of(at)
+        return points
+
+    def _few(self, lead: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+        return tiles(lead, max(1, FFT_BYTES // self.bytes))
+
+
+def _complex(dtype: Any) -> Any:
+    """The complex dtype of two such numbers."""
+    return (
+        np.result_type(dtype, np.complex64) if isinstance(dtype, np.dtype) else dtype.to_complex()
+    )
 
 
 def _side(span: int, out: int) -> int:
     """A power of two: some four spans, so that little wraps, but no more than there is to do."""
     most = 2 ** math.ceil(math.log2(span + out - 1)) if span + out > 2 else 2
-    return max(2, min(most, max(LEAST_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
+    return max(2, min(most, max(FFT_SIDE, 2 ** math.ceil(math.log2(4 * span)))))
 
 
-def check(x: Array, window: Window) -> None:
-    """Raise for numbers that may not be rounded."""
+def check(x: Array, layer: ConvLayer) -> None:
+    """Raise for numbers that may not be rounded, or more outputs than the memory holds."""
     if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
         raise BadValue(
             f'method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
+    check_memory(x, the_outputs_at_stride_1=_every_output(layer).y_shape)
 
 
-def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
-    every = replace(window, stride=(1,) * len(window.stride))
-    out = window.output_size(tuple(x.shape[2:]))
-    maps = Maps(window, every.output_size(tuple(x.shape[2:])), x)
-    y = _points.forward(maps, x, weight, every, groups=groups, budget=budget)
-    if out == tuple(y.shape[2:]):
+    every = _every_output(layer)
+    y = _points.forward(Maps(every.window, every.out, x), x, weight, every)
+    if layer.out == tuple(y.shape[2:]):
         return y
-    kept = new((*y.shape[:2], *out), y, fill=False)
-    kept[...] = y[(..., *(step(s, n) for s, n in zip(window.stride, y.shape[2:], strict=True)))]
+    kept = new(layer.y_shape, y, fill=False)
+    strides = zip(layer.window.stride, every.out, strict=True)
+    kept[...] = y[(..., *(step(s, n) for s, n in strides))]
     return kept
+
+
+def _every_output(layer: ConvLayer) -> ConvLayer:
+    """The same at stride 1: the transform gives all outputs."""
+    plain = (1,) * len(layer.window.stride)
+    return layer.over(layer.x_shape, replace(layer.window, stride=plain))

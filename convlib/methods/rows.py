@@ -12,110 +12,114 @@ one product for each row. The first has sums to add, the second products to call
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, Ints, accumulator, beside, cast, moveaxis, new
+from .._arrays import (
+    Array,
+    accumulator,
+    beside,
+    cast,
+    moveaxis,
+    new,
+)
+from .._layer import ConvLayer
+from .._tuning import ROW_BROAD, ROW_BYTES, ROW_READS, ROW_WEIGHTS, ROW_WIDE
 from .._windows import pad, step, windows
-from .._work import Scratch, keeps_scratch, parts, share
-from ..geometry import Window, tiles
+from .._work import Scratch, keeps_scratch, run, threads_for
+from ..geometry import (
+    Window,
+    tiles,
+)
 from ..lowering import kernel_first
-from . import im2col
-
-BLOCK_BYTES = 4 * 2**20
-"""Bytes of lines and sums at once: what the outer caches hold between the copy and the products."""
-
-WIDE = 28
-"""Outputs in a row, from which on a product for each row is worth its call."""
-
-BROAD = 56
-"""Outputs in a row, from which on a product for it is better than one for each row of kernels."""
-
-SMALL = 2**15
-"""Weights of a group that may be read anew for every row: the cache beside the core holds them."""
-
-LEAST = 2**16
-"""Numbers that a row of kernels reads, from which on a product for it is worth its call."""
+from .im2col import channel_range
 
 
-def forward(x: Array, weight: Array, window: Window, *, groups: int, budget: int) -> Array:
+def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Lines of the input, and their products: by rows of the kernels, or by rows of outputs."""
-    out, seen = window.output_size(tuple(x.shape[2:])), weight.shape[1]
-    kernels = _rows_of_kernels(weight, groups)  # (N, G, k, R)
+    kernels = _rows_of_kernels(weight, layer)  # (N, G, K/G, R)
     like = beside(kernels, x)
-    y = new((x.shape[0], *kernels.shape[1:3], *out), like, fill=False)
-    shares = parts(x, x.shape, y.shape, uses=kernels.shape[2])
-    by_kernels = _goes_by_kernel_rows(weight, window, out, groups)
-    multiply = _by_kernel_rows if by_kernels else _by_output_rows
-    places, boxes = _places(y, kernels, window, min(budget, BLOCK_BYTES), shares)
+    y = new(layer.y_shape, like, fill=False)
+    by_group = y.reshape(x.shape[0], layer.groups, layer.kernels, *layer.out)
+    threads = threads_for(x, x.shape, y.shape, uses=layer.kernels)
+    multiply = _by_kernel_rows if _goes_by_kernel_rows(layer) else _by_output_rows
+    places, boxes = _places(by_group, kernels, layer, threads)
 
-    def work(mine: Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]) -> None:
-        with Scratch(like, keep=keeps_scratch(x, weight)) as scratch:
-            for (images, some, rows), box in mine:
-                slab = cast(x[images, im2col.channels_of(some, seen)], kernels.dtype)
-                reach = window.reach(tuple(x.shape[2:]), (rows, *box))
-                slab = pad(slab, reach, window.mode, scratch)
-                place = y[(images, some, slice(None), rows, *box)]  # (B, g, k, rows, *box)
-                shape = (*place.shape[:4], math.prod(place.shape[4:]))
-                # Whole rows lie side by side: then this is a view of them.
-                target = place.reshape(shape) if len(boxes) == 1 else scratch("part", shape)
-                multiply(kernels[:, some], slab, window, target, scratch)
-                if len(boxes) > 1:
-                    place[...] = target.reshape(place.shape)
+    def compute(at: tuple[tuple[slice, ...], tuple[slice, ...]], scratch: Scratch) -> None:
+        (images, groups, rows), box = at
+        slab = cast(x[images, channel_range(groups, layer.depth)], kernels.dtype)
+        reach = layer.window.reach(layer.size, (rows, *box))
+        slab = pad(slab, reach, layer.window.mode, scratch)
+        place = by_group[(images, groups, slice(None), rows, *box)]  # (B, g, k, rows, *box)
+        shape = (*place.shape[:4], math.prod(place.shape[4:]))
+        # Whole rows lie side by side: then this is a view of them.
+        target = place.reshape(shape) if len(boxes) == 1 else scratch("part", shape)
+        multiply(kernels[:, groups], slab, layer.window, target, scratch)
+        if len(boxes) > 1:
+            place[...] = target.reshape(place.shape)
 
-    share(work, list(product(places, boxes)), shares)
-    return y.reshape(x.shape[0], weight.shape[0], *out)
+    run(compute, product(places, boxes), like, threads=threads, keep=keeps_scratch(x, weight))
+    return y
 
 
-def suits(weight: Array, window: Window, out: Ints, groups: int) -> bool:
-    """True where it pays: rows that overlap, and enough in each product to be worth its call."""
+def pays(x: Array, layer: ConvLayer) -> bool:
+    """True where it is fastest: rows that overlap, and enough in each product to be worth its call.
+
+    That is so where a group has few kernels, or few weights and wide rows: in grouped and
+    depthwise layers, and in first ones.
+    """
+    window, out = layer.window, layer.out
     if len(out) < 2 or window.kernel_size[0] <= window.stride[0]:
         return False
-    if _goes_by_kernel_rows(weight, window, out, groups):
-        read = weight.shape[1] * groups * math.prod(window.kernel_size[1:]) * math.prod(out)
-        return read >= LEAST and math.prod(out) >= 4 * weight.shape[0] // groups
-    return math.prod(weight.shape) // groups <= SMALL and math.prod(out[1:]) >= WIDE
+    if _goes_by_kernel_rows(layer):
+        read = layer.x_shape[1] * math.prod(window.kernel_size[1:]) * math.prod(out)
+        return read >= ROW_READS and math.prod(out) >= 4 * layer.kernels
+    return _has_few_weights(layer) and math.prod(out[1:]) >= ROW_WIDE
 
 
-def _goes_by_kernel_rows(weight: Array, window: Window, out: Ints, groups: int) -> bool:
+def _goes_by_kernel_rows(layer: ConvLayer) -> bool:
     """True where it goes by rows of kernels: these are few, and rows of outputs are not broad."""
-    if window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
+    if layer.window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
         return True
-    sums, lines = weight.shape[0] // groups, weight.shape[1] * math.prod(weight.shape[3:])
-    broad = math.prod(out[1:]) >= BROAD and math.prod(weight.shape) // groups <= SMALL
-    return sums <= lines and not broad  # it adds to the sums, and spares copies of the lines
+    lines = layer.depth * math.prod(layer.window.kernel_size[1:])
+    broad = math.prod(layer.out[1:]) >= ROW_BROAD and _has_few_weights(layer)
+    return layer.kernels <= lines and not broad  # it adds to the sums, and spares copies of lines
 
 
-def _rows_of_kernels(weight: Array, groups: int) -> Array:
-    """(K, C/G, N, *kernel) as a matrix for each row of the kernels, (N, G, k, R)."""
-    kernels, seen, height = weight.shape[:3]
+def _has_few_weights(layer: ConvLayer) -> bool:
+    return math.prod(layer.weight_shape) // layer.groups <= ROW_WEIGHTS
+
+
+def _rows_of_kernels(weight: Array, layer: ConvLayer) -> Array:
+    """(K, C/G, N, *kernel) as a matrix for each row of the kernels, (N, G, K/G, R)."""
+    count, depth, height = weight.shape[:3]
     across = math.prod(weight.shape[3:])
-    turned = new((height, kernels, seen, across), weight, accumulator(weight), fill=False)
-    taps = moveaxis(weight.reshape(kernels, seen, height, across), 2, 0)
+    turned = new((height, count, depth, across), weight, accumulator(weight), fill=False)
+    taps = moveaxis(weight.reshape(count, depth, height, across), 2, 0)
     for tap in range(across):  # the runs of channels are longer than those of a few taps
         turned[..., tap] = taps[..., tap]
-    return turned.reshape(height, groups, kernels // groups, seen * across)
+    return turned.reshape(height, layer.groups, layer.kernels, depth * across)
 
 
 def _places(
-    y: Array, kernels: Array, window: Window, most: int, shares: int
+    y: Array, kernels: Array, layer: ConvLayer, threads: int
 ) -> tuple[list[tuple[slice, ...]], list[tuple[slice, ...]]]:
-    """How `y` (B, G, k, *out) is cut, so that a tile takes `most` bytes of columns and sums.
+    """How `y` (B, G, k, *out) is cut, so that a tile takes so many bytes of columns and sums.
 
     Along images, groups and rows; and where the rows that a single row of outputs reads are too
     much already, along the other axes too.
     """
-    height, s, rows = window.span[0], window.stride[0], y.shape[3]
+    most = min(layer.budget, ROW_BYTES)
+    height, s, rows = layer.window.span[0], layer.window.stride[0], y.shape[3]
     cell = sum(kernels.shape[2:]) * y.dtype.itemsize  # of a row: its columns, and its sums
     boxes = list(tiles(tuple(y.shape[4:]), max(1, most // (cell * height))))
     line = cell * math.prod([at.stop - at.start for at in boxes[0]])
     # Some rows of one group, or all rows of some groups.
     limit = most // (line * ((rows - 1) * s + height)) * rows or (most // line - height) // s + 1
-    fair = -(-y.shape[0] * y.shape[1] * rows // shares)
+    fair = -(-y.shape[0] * y.shape[1] * rows // threads)
     return list(tiles((*y.shape[:2], rows), max(1, min(limit, fair)))), boxes
 
 
-def _columns(slab: Array, window: Window, seen: int) -> Array:
+def _columns(slab: Array, window: Window, depth: int) -> Array:
     """Columns along every axis but the first: a view (B, g, C/G, *kernel, rows, *out)."""
     across = Window(
         (1, *window.kernel_size[1:]),
@@ -124,7 +128,7 @@ def _columns(slab: Array, window: Window, seen: int) -> Array:
         ((0, 0),) * (slab.ndim - 2),
     )
     view = kernel_first(windows(slab, across))[:, :, 0]  # (B, C, *kernel, rows, *out)
-    return view.reshape(slab.shape[0], slab.shape[1] // seen, seen, *view.shape[2:])
+    return view.reshape(slab.shape[0], slab.shape[1] // depth, depth, *view.shape[2:])
 
 
 def _by_kernel_rows(

@@ -20,12 +20,31 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import Array, Ints, accumulator, is_tensor, is_whole, moveaxis, namespace
+from .._arrays import (
+    Array,
+    accumulator,
+    is_tensor,
+    is_whole,
+    moveaxis,
+    namespace,
+)
 from .._checks import (
     BadValue,
 )
-from .._work import Scratch
-from ..geometry import Window
+from .._layer import ConvLayer
+from .._tuning import (
+    WINOGRAD_CHANNELS,
+    WINOGRAD_FEWER_TILES,
+    WINOGRAD_LARGE,
+    WINOGRAD_MANY_CHANNELS,
+    WINOGRAD_TILES,
+    WINOGRAD_TURN,
+)
+from .._types import Ints
+from .._work import Scratch, blas_has_avx2_only
+from ..geometry import (
+    Window,
+)
 from ..lowering import taps_first
 from . import _points
 
@@ -35,12 +54,6 @@ POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
 A half and -2 rather than 2 and -2: that takes a third of the growth, and the matrices A.T and B.T
 still hold whole numbers over powers of two, which floats hold exactly.
 """
-
-MANY = 32
-"""Tiles, from which on large ones pay: each spares products, but every kernel has more points."""
-
-FEW = 2**14
-"""Channels in times out, up to which the products gain more than turning the kernels costs."""
 
 
 @cache
@@ -87,7 +100,7 @@ class Maps:
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
         taps = weight.reshape(*weight.shape[:3], self.weight.shape[1])
-        few = math.prod(weight.shape[:3]) <= FEW
+        few = math.prod(weight.shape[:3]) <= WINOGRAD_TURN
         taps = taps.swapaxes(1, 2) if few else taps  # some BLAS kernels like both factors so
         flat = taps.reshape(math.prod(taps.shape[:3]), taps.shape[3])
         points = scratch.product("kernels", self.weight, flat.swapaxes(0, 1))
@@ -133,16 +146,33 @@ def _beside(matrix: np.ndarray, like: Array, dtype: Any) -> Array:
     return matrix.astype(dtype)
 
 
-def suits(window: Window) -> bool:
-    """True where the method applies: neighbouring cells, and sides that a small tile can hold."""
+def applies(window: Window) -> bool:
+    """True for neighbouring cells, and sides that a small tile can hold."""
     most = 5 if len(window.stride) < 3 else 3
     plain = math.prod(window.stride) == math.prod(window.dilation) == 1
     return plain and max(window.kernel_size) <= most
 
 
-def check(x: Array, window: Window) -> None:
+def pays(x: Array, layer: ConvLayer) -> bool:
+    """True where it is fastest: the products that it saves outweigh its maps.
+
+    For 3x3 kernels in NumPy. Only float32: there the inputs are weighed, and what is too loud is
+    left to columns; and float64 keeps its last digits.
+    """
+    if layer.window.kernel_size != (3, 3) or x.dtype != np.float32 or not applies(layer.window):
+        return False
+    tiles = x.shape[0] * math.prod(-(-n // 4) for n in layer.out)
+    channels = min(layer.kernels, layer.depth)
+    if channels >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES:
+        return True
+    many = channels >= WINOGRAD_MANY_CHANNELS and tiles >= WINOGRAD_FEWER_TILES
+    return many and blas_has_avx2_only()
+
+
+def check(x: Array, layer: ConvLayer) -> None:
     """Raise where the method does not apply."""
-    if not suits(window) or is_whole(x):
+    window = layer.window
+    if not applies(window) or is_whole(x):
         raise BadValue(
             f'method="winograd" needs stride 1, dilation 1, kernels of at most 5 cells a '
             f"side (3 from three axes on) and no integers, for its maps divide; got "
@@ -151,24 +181,16 @@ def check(x: Array, window: Window) -> None:
         )
 
 
-def _step(x: Array, window: Window) -> Ints:
+def _step(layer: ConvLayer) -> Ints:
     """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; few tiles: 2."""
-    side, kernel = 6 if len(window.kernel_size) < 3 else 4, window.kernel_size
+    kernel = layer.window.kernel_size
+    side = 6 if len(kernel) < 3 else 4
     step = tuple([side + 1 - n if n > 1 else 1 for n in kernel])
-    out = window.output_size(tuple(x.shape[2:]))
-    count = x.shape[0] * math.prod([-(-o // m) for o, m in zip(out, step, strict=True)])
-    return step if count >= MANY else tuple([min(m, 2) for m in step])
+    count = layer.x_shape[0] * math.prod([-(-o // m) for o, m in zip(layer.out, step, strict=True)])
+    return step if count >= WINOGRAD_LARGE else tuple([min(m, 2) for m in step])
 
 
-def forward(
-    x: Array,
-    weight: Array,
-    window: Window,
-    *,
-    groups: int,
-    budget: int,
-    step: Ints | None = None,
-) -> Array:
+def forward(x: Array, weight: Array, layer: ConvLayer, step: Ints | None = None) -> Array:
     """Four matrix products a block of tiles. `step`: outputs of a tile, else 4 for N = 3, or 2."""
-    maps = Maps(window.kernel_size, x, step or _step(x, window))
-    return _points.forward(maps, x, weight, window, groups=groups, budget=budget)
+    maps = Maps(layer.window.kernel_size, x, step or _step(layer))
+    return _points.forward(maps, x, weight, layer)

@@ -35,7 +35,8 @@ window.probes = {
 
   // Blocks that lie on one another, what a scrolling box hides not counted.  Labs have their own test.
   overlap() {
-    const blocks = "p, li, h1, h2, h3, h4, pre, td, th, figcaption, svg.cl-figure, summary, .tool, .katex-display";
+    const blocks =
+      "p, li, h1, h2, h3, h4, pre, td, th, figcaption, svg.cl-figure, summary, .tool, .katex-display";
     const boxes = [...document.querySelectorAll(`main :is(${blocks}), .tools :is(${blocks})`)]
       .filter((e) => !e.closest(".cl-lab") && e.checkVisibility())
       .map((e) => [e, visibleBox(e)])
@@ -47,7 +48,11 @@ window.probes = {
         if (b.top >= a.bottom - 2) break;
         if (e.contains(f) || f.contains(e)) continue;
         if (Math.min(a.right, b.right) - Math.max(a.left, b.left) <= 2) continue;
-        if (getComputedStyle(e).position === "sticky" || e.closest(".tools") !== f.closest(".tools")) continue;
+        if (
+          getComputedStyle(e).position === "sticky" ||
+          e.closest(".tools") !== f.closest(".tools")
+        )
+          continue;
         found.push(`${e.textContent.trim().slice(0, 40)} / ${f.textContent.trim().slice(0, 40)}`);
       }
     });
@@ -65,11 +70,15 @@ window.probes = {
       const style = getComputedStyle(e);
       const size = parseFloat(style.fontSize);
       const back = ground(e);
-      const [hi, lo] = [luminance(back), luminance(over(rgba(style.color), back))].sort((a, b) => b - a);
+      const [hi, lo] = [luminance(back), luminance(over(rgba(style.color), back))].sort(
+        (a, b) => b - a,
+      );
       const needed = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
       const ratio = (hi + 0.05) / (lo + 0.05);
       if (ratio < needed)
-        faint.add(`${ratio.toFixed(2)} ${e.tagName}.${e.className}: ${node.data.trim().slice(0, 30)}`);
+        faint.add(
+          `${ratio.toFixed(2)} ${e.tagName}.${e.className}: ${node.data.trim().slice(0, 30)}`,
+        );
     }
     return [...faint];
   },
@@ -120,6 +129,8 @@ function ground(e) {
 }
 
 function luminance(colour) {
-  const linear = colour.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const linear = colour.map((v) =>
+    (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4,
+  );
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 }

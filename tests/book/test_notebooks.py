@@ -126,7 +126,7 @@ def problems(text, at_least=4):
     notebook = json.loads(text)
     found = []
     if text != notebooks.dumps(notebook):
-        found.append("not canonical; run: python tools/notebooks.py --format")
+        found.append("not canonical; run: python -m tools.notebooks --format")
     for number, cell in enumerate(notebook["cells"]):
         check = prose_problems(text_of(cell)) if cell["cell_type"] == "markdown" else ()
         check = code_problems(cell) if cell["cell_type"] == "code" else check

@@ -1,7 +1,7 @@
 """Every error of the library, each as a call that meets it: one table, for the tests and the page.
 
 A call is Python source, run with the names of `SETUP`. What it must raise stands beside it; the
-sentence stands on the page, `book/errors.md`, which `tools/error_page.py` writes from this table.
+sentence stands on the page, `book/errors.md`, which `tools.error_page` writes from this table.
 """
 
 from contextlib import contextmanager

@@ -69,12 +69,3 @@ def window(draw):
         "padding": draw.choice([0, 0, 1, 1, 2, 3] * 8 + [-1, 0.5]),
         "dilation": draw.choice([1, 1, 1, 1, 2, 3] * 8 + [0, -2]),
     }
-
-
-def grouping(draw):
-    """Channels of the input, kernels, groups, and channels of a group. Some do not fit together."""
-    groups, seen, made = draw.randint(1, 3), draw.randint(1, 2), draw.randint(1, 2)
-    channels, kernels = groups * seen, groups * made
-    if draw.random() < 0.1:
-        channels, kernels = channels + draw.randint(0, 1), kernels + draw.randint(0, 1)
-    return channels, kernels, draw.choice([groups] * 40 + [0]), seen

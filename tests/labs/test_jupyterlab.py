@@ -59,7 +59,7 @@ def jupyter(tmp_path_factory):
 
 
 def _address(log, server):
-    for _ in range(300):
+    for _ in range(1200):  # two minutes: a busy machine is slow to start it
         found = re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/", log.read_text())
         if found:
             address = found[0].replace("localhost", "127.0.0.1")

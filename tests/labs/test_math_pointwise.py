@@ -17,16 +17,14 @@ def pooled(x, kind, options):
     if kind == "max":
         values, indices = cl.max_pool(image, **options, return_indices=True)
         return [values[0, 0], indices[0, 0]]
-    if kind == "average":
-        return [cl.avg_pool(image, **options)[0, 0]]
-    return [cl.lp_pool(image, **options)[0, 0]]
+    return [cl.avg_pool(image, **options)[0, 0]]
 
 
 def pool_options(draw, kind):
     """Options of each kind alone; a kernel of 0 and a padding that is too wide break rules."""
     side = draw.choice([1, 2, 2, 3, 3, 4] * 8 + [0])
     options = {"kernel_size": side, "ceil_mode": draw.random() < 0.5}
-    options["stride"] = draw.choice([None, None, 1, 2, 3])
+    options["stride"] = draw.choice([side, side, 1, 2, 3])
     options["padding"] = draw.choice([0, 0, *range(side // 2 + 1)] * 8 + [2, 3, -1])
     options["dilation"] = draw.choice([1, 1, 2, 3])
     if kind == "average":
@@ -39,7 +37,7 @@ def lab_pool(js, x, kind, options):
     return [np.array(given[name]) for name in ("values", "indices") if name in given]
 
 
-@pytest.mark.parametrize("kind", ["max", "average", "lp"])
+@pytest.mark.parametrize("kind", ["max", "average"])
 def test_pooling(js, tally, draw, kind):
     for _ in range(RUNS):
         x = eighths(draw, draw.randint(1, 7), draw.randint(1, 7))
@@ -48,25 +46,12 @@ def test_pooling(js, tally, draw, kind):
         if kind == "max" and draw.random() < 0.2:
             x.flat[draw.randrange(x.size)] = draw.choice([math.nan, -math.inf])
         options = pool_options(draw, kind)
-        if kind == "lp":
-            options["norm_type"] = draw.choice([1, 2, 2, 3, -1, 0.5, math.inf, -math.inf] * 3 + [0])
         tally.agree(
             partial(pooled, x, kind, options),
             partial(lab_pool, js, x, kind, options),
             close=True,
         )
-    phrases = ["norm_type must be"] if kind == "lp" else []
-    tally.saw(400, 30, "no window fits", "at most half", "nothing but padding", *phrases)
-
-
-def test_global_pooling(js, draw):
-    for _ in range(RUNS):
-        x = eighths(draw, draw.randint(1, 7), draw.randint(1, 7))
-        image = x[None, None]
-        assert js("pooling", "globalPool", x) == pytest.approx(
-            cl.global_avg_pool(image).item(), rel=1e-12
-        )
-        assert js("pooling", "globalPool", x, "max") == cl.global_max_pool(image).item()
+    tally.saw(400, 30, "no window fits", "at most half", "nothing but padding")
 
 
 def test_taps_of_a_window(js, draw):
@@ -114,7 +99,7 @@ def parameters(draw, name):
         "elu": {"alpha": number},
         "celu": {"alpha": number},
         "softplus": {"beta": number, "threshold": draw.choice([20, 2])},
-        "gelu": {"approximate": draw.choice(["none", "tanh", "none", "tanh", "erf"])},
+        "gelu": {"approximate": draw.choice(["none", "tanh"])},
     }.get(name, {})
 
 
@@ -139,39 +124,35 @@ def test_activations(js, tally, draw, function):
                 partial(js, "activations", f"activations.{name}.{function}", x, given),
                 close=True,
             )
-    tally.saw(
-        500, 30, "celu.*: alpha must not be 0", "softplus.*: beta must", "gelu.*: approximate"
-    )
+    tally.saw(500, 20, "celu.*: alpha must not be 0", "softplus.*: beta must")
 
 
 def test_defaults_are_those_of_the_library(js):
     """The table's own parameters, given by name, change nothing in the library."""
     for name in NAMES:
-        given = js("activations", f"activations.{name}.parameters")
+        given = defaults(js, name)
         bare = {} if name != "prelu" else given
         assert of_library("value", name, -0.7, given) == of_library("value", name, -0.7, bare)
 
 
-def test_error_function(js, draw):
-    for x in [0, 0.5, -0.5, *(draw.uniform(-6, 6) for _ in range(RUNS))]:
-        assert js("activations", "erf", x) == pytest.approx(math.erf(x), rel=1e-12, abs=0)
-        assert js("activations", "erfc", x) == pytest.approx(math.erfc(x), rel=1e-12, abs=0)
-
-
 def chain(name, layers, x, weight):
-    """Values, slopes and products of slopes along a chain, by the library."""
-    rows, gradient = [], 1.0
+    """Values and slopes along a chain, by the library."""
+    rows = []
     for _ in range(layers):
         z = weight * x
         x, slope = (of_library(f, name, z, {}) for f in ("value", "slope"))
-        gradient *= weight * slope
-        rows.append([z, x, slope, gradient])
+        rows.append([z, x, slope])
     return np.array(rows)
 
 
+def defaults(js, name):
+    return js("activations", f"activations.{name}.parameters")
+
+
 def lab_chain(js, **options):
-    rows = js("activations", "signalThroughLayers", options)
-    return np.array([[row[key] for key in ("z", "value", "slope", "gradient")] for row in rows])
+    parameters = defaults(js, options["activation"])
+    rows = js("activations", "signalThroughLayers", options | {"parameters": parameters})
+    return np.array([[row[key] for key in ("z", "value", "slope")] for row in rows])
 
 
 def test_signal_through_layers(js, tally, draw):
@@ -193,6 +174,7 @@ def test_gradients_on_the_way_back(js, draw):
         name, weight = draw.choice(["sigmoid", "tanh", "relu", "gelu"]), draw.choice([0.5, 1.5, -1])
         layers, x = draw.randint(1, 12), draw.gauss(0, 2)
         options = {"activation": name, "layers": layers, "x": x, "weight": weight}
+        options["parameters"] = defaults(js, name)
         forward = js("activations", "signalThroughLayers", options)
         steps = weight * chain(name, layers, x, weight)[:, 2]
         expected = np.cumprod(steps[::-1])[::-1]
@@ -213,6 +195,7 @@ def test_unit_on_a_batch(js, draw):
         inputs = [draw.gauss(0, 2) for _ in range(draw.randint(1, 8))]
         bias, target = draw.gauss(0, 2), draw.choice([0, 1, 2])
         given = {"activation": name, "inputs": inputs, "bias": bias, "target": target}
+        given["parameters"] = defaults(js, name)
         unit = js("activations", "unitOnBatch", given)
         z = np.array(inputs) + bias
         np.testing.assert_allclose(unit["outputs"], getattr(cl, name)(z), rtol=1e-12)

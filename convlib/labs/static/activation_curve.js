@@ -8,11 +8,17 @@ const curveTexts = {
   en: {
     title: "A curve and its slope",
     point: "Point x",
-    ask: (name, x) => `At x = ${x} a gradient of 1 comes back to ${name}. Which sign does it have when ${name} hands it on?`,
-    signs: { 1: "Positive: smaller or larger, it keeps its sign", 0: "None: nothing is handed on", "-1": "Negative: the sign turns" },
+    ask: (name, x) =>
+      `At x = ${x} a gradient of 1 comes back to ${name}. Which sign does it have when ${name} hands it on?`,
+    signs: {
+      1: "Positive: smaller or larger, it keeps its sign",
+      0: "None: nothing is handed on",
+      "-1": "Negative: the sign turns",
+    },
     because: (name, x, slope) => `At x = ${x} the slope of ${name} is ${slope}.`,
     covered: (x, y) => `x = ${x}: f(x) = ${y}. Does the curve rise here, or fall?`,
-    read: (x, y, slope) => `x = ${x}: f(x) = ${y}, f′(x) = ${slope}. A gradient g comes back as ${slope} · g.`,
+    read: (x, y, slope) =>
+      `x = ${x}: f(x) = ${y}, f′(x) = ${slope}. A gradient g comes back as ${slope} · g.`,
     note: "Drag the point, or use the arrow keys. The short line is the tangent: its steepness is f′\u2060(x).",
   },
 };
@@ -23,7 +29,10 @@ const lineOf = (name) => (name === "relu6" ? [-3, 8] : [-5, 5]);
 // The range of an axis: around all values of f on a line, by whole steps, and never less than `least`.
 function around(f, [low, high], least, step) {
   const seen = Array.from({ length: 101 }, (_, n) => f(low + ((high - low) * n) / 100));
-  return [Math.min(least[0], Math.floor(Math.min(...seen) / step) * step), Math.max(least[1], Math.ceil(Math.max(...seen) / step) * step)];
+  return [
+    Math.min(least[0], Math.floor(Math.min(...seen) / step) * step),
+    Math.max(least[1], Math.ceil(Math.max(...seen) / step) * step),
+  ];
 }
 
 export const curveView = {
@@ -47,29 +56,56 @@ export const curveView = {
       const [reach, x] = [lineOf(state.activation), here()];
       const [y, slope] = [f.value(x), f.slope(x)];
       hidden.hidden = state.revealed;
-      const text = state.revealed ? t.read(number(x), number(y), number(slope)) : t.covered(number(x), number(y));
-      const drop = (high) => stroke([[x, 0], [x, high]], "cl-drop");
-      const tangent = stroke([[x - 1.5, y - 1.5 * slope], [x + 1.5, y + 1.5 * slope]], "cl-tangent");
+      const text = state.revealed
+        ? t.read(number(x), number(y), number(slope))
+        : t.covered(number(x), number(y));
+      const drop = (high) =>
+        stroke(
+          [
+            [x, 0],
+            [x, high],
+          ],
+          "cl-drop",
+        );
+      const tangent = stroke(
+        [
+          [x - 1.5, y - 1.5 * slope],
+          [x + 1.5, y + 1.5 * slope],
+        ],
+        "cl-tangent",
+      );
       values.show({
-        x: reach, y: around(f.value, reach, [-1.5, 1.5], 1), value: x, text, dots: [[x, y, "cl-handle"]],
+        x: reach,
+        y: around(f.value, reach, [-1.5, 1.5], 1),
+        value: x,
+        text,
+        dots: [[x, y, "cl-handle"]],
         shapes: [drop(y), curve(f.value, reach, "cl-curve"), ...(state.revealed ? [tangent] : [])],
       });
       slopes.show({
-        x: reach, y: around(f.slope, reach, [-0.25, 1.25], 0.25), value: x, dots: state.revealed ? [[x, slope, "cl-handle cl-handle-slope"]] : [],
+        x: reach,
+        y: around(f.slope, reach, [-0.25, 1.25], 0.25),
+        value: x,
+        dots: state.revealed ? [[x, slope, "cl-handle cl-handle-slope"]] : [],
         shapes: state.revealed ? [drop(slope), curve(f.slope, reach, "cl-slope")] : [],
       });
       say(text);
     }
 
     return {
-      question: state.revealed ? null : question({
-        text: () => t.ask(f.name(), number(here())),
-        options: [1, 0, -1].map((value) => ({ value, label: t.signs[value] })),
-        answer: () => Math.sign(f.slope(here())),
-        because: () => t.because(f.name(), number(here()), number(f.slope(here()))),
-        onreveal: () => set("revealed", true),
-      }),
-      stage: [panel("cl-key-curve", formula, values.el), panel("cl-key-slope", "f′(x)", h("div", { class: "cl-cover" }, slopes.el, hidden))],
+      question: state.revealed
+        ? null
+        : question({
+            text: () => t.ask(f.name(), number(here())),
+            options: [1, 0, -1].map((value) => ({ value, label: t.signs[value] })),
+            answer: () => Math.sign(f.slope(here())),
+            because: () => t.because(f.name(), number(here()), number(f.slope(here()))),
+            onreveal: () => set("revealed", true),
+          }),
+      stage: [
+        panel("cl-key-curve", formula, values.el),
+        panel("cl-key-slope", "f′(x)", h("div", { class: "cl-cover" }, slopes.el, hidden)),
+      ],
       note: t.note,
       draw,
     };

@@ -2,7 +2,7 @@
 // gradient on the way back, and one unit whose bias is moved until it dies.
 
 import { activations } from "./math/activations.js";
-import { lab, select, slider, wording } from "./kit.js";
+import { lab, select, wording } from "./kit.js";
 import { curveView } from "./activation_curve.js";
 import { layersView } from "./activation_layers.js";
 import { unitView } from "./activation_unit.js";
@@ -11,11 +11,30 @@ const texts = {
   en: {
     activation: "Function",
     names: {
-      relu: "ReLU", leaky_relu: "leaky ReLU", prelu: "PReLU", sigmoid: "sigmoid", tanh: "tanh", silu: "SiLU",
-      relu6: "ReLU6", elu: "ELU", selu: "SELU", celu: "CELU", gelu: "GELU", gelu_tanh: "GELU, “tanh”",
-      mish: "Mish", softplus: "softplus", hardsigmoid: "hardsigmoid", hardswish: "hardswish", logsigmoid: "logsigmoid",
+      relu: "ReLU",
+      leaky_relu: "leaky ReLU",
+      prelu: "PReLU",
+      sigmoid: "sigmoid",
+      tanh: "tanh",
+      silu: "SiLU",
+      relu6: "ReLU6",
+      elu: "ELU",
+      selu: "SELU",
+      celu: "CELU",
+      gelu: "GELU",
+      gelu_tanh: "GELU, “tanh”",
+      mish: "Mish",
+      softplus: "softplus",
+      hardsigmoid: "hardsigmoid",
+      hardswish: "hardswish",
+      logsigmoid: "logsigmoid",
     },
-    sliders: { negative_slope: "Slope on the left λ", prelu_weight: "Learned slope λ", alpha: "Depth α", beta: "Sharpness β" },
+    sliders: {
+      negative_slope: "Slope on the left λ",
+      prelu_weight: "Learned slope λ",
+      alpha: "Depth α",
+      beta: "Sharpness β",
+    },
   },
 };
 
@@ -47,12 +66,7 @@ const options = {
   celu: { alpha: "alpha" },
   softplus: { beta: "beta" },
 };
-const ranges = {
-  negative_slope: { min: 0, max: 1, step: 0.01 },
-  prelu_weight: { min: -1, max: 1, step: 0.05 },
-  alpha: { min: 0, max: 3, step: 0.1 },
-  beta: { min: 0, max: 5, step: 0.1 },
-};
+const steps = { negative_slope: 0.01, prelu_weight: 0.05, alpha: 0.1, beta: 0.1 };
 
 const views = { curve: curveView, layers: layersView, unit: unitView };
 
@@ -60,7 +74,10 @@ const views = { curve: curveView, layers: layersView, unit: unitView };
 function chosen(state, t) {
   const entry = () => (state.activation === "gelu_tanh" ? "gelu" : state.activation);
   const parameters = () => {
-    const set = Object.entries(options[state.activation] ?? {}).map(([option, trait]) => [option, state[trait]]);
+    const set = Object.entries(options[state.activation] ?? {}).map(([option, trait]) => [
+      option,
+      state[trait],
+    ]);
     const approximate = state.activation === "gelu_tanh" ? { approximate: "tanh" } : {};
     return { ...activations[entry()].parameters, ...approximate, ...Object.fromEntries(set) };
   };
@@ -76,25 +93,43 @@ function chosen(state, t) {
 export function render({ model, el }) {
   const t = wording(texts);
   const view = views[model.get("view")];
-  const traits = ["activation", "x", "layers", "weight", "bias", ...Object.keys(ranges), "revealed"];
-  return lab({ model, el, title: view.title(), traits, build: ({ state, set, say }) => {
-    const activation = select({
-      label: t.activation,
-      options: Object.entries(t.names).map(([value, label]) => ({ value, label })),
-      onchange: (value) => set("activation", value),
-    });
-    const sliders = Object.entries(ranges).map(([trait, range]) => [trait, slider({ label: t.sliders[trait], ...range, onchange: (value) => set(trait, value) })]);
-    const parts = view.build({ state, set, say, f: chosen(state, t) });
+  const traits = ["activation", "x", "layers", "weight", "bias", ...Object.keys(steps), "revealed"];
+  return lab({
+    model,
+    el,
+    title: view.title(),
+    traits,
+    build: (parts) => {
+      const { state, set, real } = parts;
+      const activation = select({
+        label: t.activation,
+        options: Object.entries(t.names).map(([value, label]) => ({ value, label })),
+        onchange: (value) => set("activation", value),
+      });
+      const sliders = Object.entries(steps).map(([trait, step]) => [
+        trait,
+        real(trait, t.sliders[trait], step),
+      ]);
+      const shown = view.build({ ...parts, f: chosen(state, t) });
 
-    function draw() {
-      activation.show(state.activation);
-      const used = Object.values(options[state.activation] ?? {});
-      for (const [trait, control] of sliders) {
-        control.show(state[trait]);
-        control.el.hidden = !used.includes(trait);
+      function draw() {
+        activation.show(state.activation);
+        const used = Object.values(options[state.activation] ?? {});
+        for (const [trait, control] of sliders) {
+          control.show(state[trait]);
+          control.el.hidden = !used.includes(trait);
+        }
+        shown.draw();
       }
-      parts.draw();
-    }
-    return { ...parts, controls: [activation.el, ...sliders.map(([, control]) => control.el), ...(parts.controls ?? [])], draw };
-  } });
+      return {
+        ...shown,
+        controls: [
+          activation.el,
+          ...sliders.map(([, control]) => control.el),
+          ...(shown.controls ?? []),
+        ],
+        draw,
+      };
+    },
+  });
 }

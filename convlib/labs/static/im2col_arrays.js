@@ -51,5 +51,11 @@ export function lowered({ x, weight, border }, { kernel_size: side, stride, padd
   const y = conv(x, weight, { stride, padding }); // refuses first, in the words of conv
   const rows = weight.map((kernel) => kernel.flat(2));
   const columns = im2col(x, side, { stride, padding });
-  return { y, rows, columns, product: gemm(rows, columns), sources: im2col(border.cells, side, { stride }) };
+  return {
+    y,
+    rows,
+    columns,
+    product: gemm(rows, columns),
+    sources: im2col(border.cells, side, { stride }),
+  };
 }

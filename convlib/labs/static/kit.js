@@ -19,7 +19,8 @@ const words = {
     wrong: (guess) => `Not ${guess}. Try again, or let the lab show you.`,
     row: "row",
     column: "column",
-    failed: "This lab has stopped working. The page around it is not affected. Reload it to try again.",
+    failed:
+      "This lab has stopped working. The page around it is not affected. Reload it to try again.",
   },
 };
 
@@ -56,24 +57,36 @@ export function format(value, digits = 2) {
   return text.replace("-", "−").replace(/^−0$/, "0");
 }
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 let count = 0;
 const newId = () => `cl-lab-${(count += 1)}`;
 
 // ---- controls: each is { el, show(value) } and calls onchange(value) when the reader acts ----
 
 // A whole number with a button on either side.
-export function stepper({ label, min = 0, max = 9, step = 1, onchange }) {
+export function stepper({ label, bounds: [min, max], onchange }) {
   const t = wording(words);
   const id = newId();
   const input = h("input", {
-    id, type: "number", inputmode: "numeric", min, max, step,
+    id,
+    type: "number",
+    inputmode: "numeric",
+    min,
+    max,
     onchange: () => set(input.valueAsNumber),
   });
   const button = (sign, word, by) =>
-    h("button", { type: "button", "aria-label": `${label}: ${word}`, onclick: () => set(input.valueAsNumber + by) }, sign);
-  const less = button("−", t.less, -step);
-  const more = button("+", t.more, step);
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": `${label}: ${word}`,
+        onclick: () => set(input.valueAsNumber + by),
+      },
+      sign,
+    );
+  const less = button("−", t.less, -1);
+  const more = button("+", t.more, 1);
   let current = min;
   function set(value) {
     const next = Number.isFinite(value) ? clamp(value, min, max) : current;
@@ -86,42 +99,88 @@ export function stepper({ label, min = 0, max = 9, step = 1, onchange }) {
     less.disabled = value <= min;
     more.disabled = value >= max;
   }
-  const el = h("div", { class: "cl-stepper" }, h("label", { for: id }, label), h("span", {}, less, input, more));
+  const el = h(
+    "div",
+    { class: "cl-stepper" },
+    h("label", { for: id }, label),
+    h("span", {}, less, input, more),
+  );
   return { el, show };
 }
 
 // A number on a line, with its value beside it.
-export function slider({ label, min, max, step = 0.1, onchange }) {
+function slider({ label, bounds: [min, max], step, onchange }) {
   const id = newId();
   const value = h("output", { for: id });
-  const input = h("input", { id, type: "range", min, max, step, oninput: () => onchange(input.valueAsNumber) });
+  const input = h("input", {
+    id,
+    type: "range",
+    min,
+    max,
+    step,
+    oninput: () => onchange(input.valueAsNumber),
+  });
   const el = h("div", { class: "cl-slider" }, h("label", { for: id }, label), input, value);
-  return { el, show: (v) => { input.value = v; value.textContent = format(v, 3); } };
+  return {
+    el,
+    show: (v) => {
+      input.value = v;
+      value.textContent = format(v, 3);
+    },
+  };
 }
 
 // One of a few: options are [{ value, label }].
 export function choice({ label, options, onchange }) {
   const name = newId();
   const inputs = options.map(({ value }) =>
-    h("input", { type: "radio", name, value, onchange: () => onchange(value) }));
-  const el = h("fieldset", { class: "cl-choice" }, h("legend", {}, label),
-    options.map((option, i) => h("label", {}, inputs[i], h("span", {}, option.label))));
-  return { el, show: (value) => inputs.forEach((input) => { input.checked = input.value === String(value); }) };
+    h("input", { type: "radio", name, value, onchange: () => onchange(value) }),
+  );
+  const el = h(
+    "fieldset",
+    { class: "cl-choice" },
+    h("legend", {}, label),
+    options.map((option, i) => h("label", {}, inputs[i], h("span", {}, option.label))),
+  );
+  return {
+    el,
+    show: (value) =>
+      inputs.forEach((input) => {
+        input.checked = input.value === String(value);
+      }),
+  };
 }
 
 // One of many.
 export function select({ label, options, onchange }) {
   const id = newId();
-  const input = h("select", { id, onchange: () => onchange(input.value) },
-    options.map(({ value, label: text }) => h("option", { value }, text)));
+  const input = h(
+    "select",
+    { id, onchange: () => onchange(input.value) },
+    options.map(({ value, label: text }) => h("option", { value }, text)),
+  );
   const el = h("div", { class: "cl-select" }, h("label", { for: id }, label), input);
-  return { el, show: (value) => { input.value = value; } };
+  return {
+    el,
+    show: (value) => {
+      input.value = value;
+    },
+  };
 }
 
 // Yes or no.
 export function toggle({ label, onchange }) {
-  const input = h("input", { type: "checkbox", role: "switch", onchange: () => onchange(input.checked) });
-  return { el: h("label", { class: "cl-toggle" }, input, h("span", {}, label)), show: (on) => { input.checked = on; } };
+  const input = h("input", {
+    type: "checkbox",
+    role: "switch",
+    onchange: () => onchange(input.checked),
+  });
+  return {
+    el: h("label", { class: "cl-toggle" }, input, h("span", {}, label)),
+    show: (on) => {
+      input.checked = on;
+    },
+  };
 }
 
 // A number in the colour of what it is: input, kernel or output.
@@ -144,17 +203,21 @@ export function button(label, onclick, attributes = {}) {
 
 // ---- grids ----
 
-// Numbers in rows and columns. `kind` colours it: input, kernel, output or plain.
+// Numbers in rows and columns. `kind` colours it: input, kernel or output.
 // show(values, { marks, at, covered, label, shades }): marks[i][j] is a class name or "", at is the
-// place that is looked at, covered hides the numbers (or those for which covered(i, j)), label
-// replaces the caption, shades[i][j] from 0 to 1 is how strong the cell's colour is.
+// place that is looked at, covered hides the numbers, label replaces the caption, shades[i][j] from 0
+// to 1 is how strong the cell's colour is.
 // onpick(i, j): pointed at, focused or touched. onset(i, j, value): the cell can be changed, with
 // the arrow keys up and down or by dragging it, unless it is fixed(i, j). Left, right, home and end
 // move on.
-export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed = () => false, min = -9, max = 9, step = 1 }) {
+export function grid({ label, kind, onpick, onset, fixed = () => false, min = -9, max = 9 }) {
   const t = wording(words);
   const cells = [];
-  const board = h("div", { class: `cl-grid cl-${kind}`, role: onset ? "group" : "grid", "aria-label": label });
+  const board = h("div", {
+    class: `cl-grid cl-${kind}`,
+    role: onset ? "group" : "grid",
+    "aria-label": label,
+  });
   const caption = h("figcaption", {});
   const el = h("figure", { class: "cl-board cl-empty" }, caption, board);
   let shape = "";
@@ -168,16 +231,20 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     board.style.setProperty("--columns", columns);
     cells.length = 0;
     shaded = null;
-    board.replaceChildren(...values.map((line, i) => {
-      cells.push(line.map((_, j) => cell(i, j)));
-      return h("div", onset ? { class: "cl-row" } : { class: "cl-row", role: "row" }, cells[i]);
-    }));
+    board.replaceChildren(
+      ...values.map((line, i) => {
+        cells.push(line.map((_, j) => cell(i, j)));
+        return h("div", onset ? { class: "cl-row" } : { class: "cl-row", role: "row" }, cells[i]);
+      }),
+    );
     focus = [clamp(focus[0], 0, rows - 1), clamp(focus[1], 0, columns - 1)];
   }
 
   // Cells come and go by the hundred: they are copies of one, and the board listens for them all.
   const places = new WeakMap();
-  const role = onset ? { role: "spinbutton", "aria-valuemin": min, "aria-valuemax": max } : { role: "gridcell" };
+  const role = onset
+    ? { role: "spinbutton", "aria-valuemin": min, "aria-valuemax": max }
+    : { role: "gridcell" };
   const blank = h("div", { class: "cl-cell", ...role, tabindex: onpick || onset ? -1 : null }); // show() lets one be tabbed to
   function cell(i, j) {
     const node = blank.cloneNode();
@@ -186,10 +253,11 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     return node;
   }
 
-  const on = (name, act) => board.addEventListener(name, (event) => {
-    const place = places.get(event.target);
-    if (place) act(event, ...place);
-  });
+  const on = (name, act) =>
+    board.addEventListener(name, (event) => {
+      const place = places.get(event.target);
+      if (place) act(event, ...place);
+    });
   on("keydown", move);
   on("focusin", (_, i, j) => pick(i, j));
   if (onpick) on("pointerover", (_, i, j) => onpick(i, j));
@@ -205,9 +273,11 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     on("pointermove", (event, i, j) => {
       if (!from) return;
       const up = event.pointerType === "touch" ? 0 : from.y - event.clientY; // a finger scrolls the page that way
-      change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12) * step);
+      change(i, j, from.value + Math.round((event.clientX - from.x + up) / 12));
     });
-    on("lostpointercapture", () => { from = null; });
+    on("lostpointercapture", () => {
+      from = null;
+    });
   }
 
   function change(i, j, value) {
@@ -228,13 +298,20 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     const columns = cells[0].length;
     const flat = i * columns + j;
     const upDown = onset
-      ? { ArrowUp: () => change(i, j, values[i][j] + step), ArrowDown: () => change(i, j, values[i][j] - step) }
+      ? {
+          ArrowUp: () => change(i, j, values[i][j] + 1),
+          ArrowDown: () => change(i, j, values[i][j] - 1),
+        }
       : { ArrowUp: () => go(i - 1, j), ArrowDown: () => go(i + 1, j) };
     const leftRight = onset
-      ? { ArrowLeft: () => go(Math.floor((flat - 1) / columns), (flat - 1 + columns) % columns),
-          ArrowRight: () => go(Math.floor((flat + 1) / columns), (flat + 1) % columns) }
+      ? {
+          ArrowLeft: () => go(Math.floor((flat - 1) / columns), (flat - 1 + columns) % columns),
+          ArrowRight: () => go(Math.floor((flat + 1) / columns), (flat + 1) % columns),
+        }
       : { ArrowLeft: () => go(i, j - 1), ArrowRight: () => go(i, j + 1) };
-    const act = { ...upDown, ...leftRight, Home: () => go(i, 0), End: () => go(i, columns - 1) }[event.key];
+    const act = { ...upDown, ...leftRight, Home: () => go(i, 0), End: () => go(i, columns - 1) }[
+      event.key
+    ];
     if (!act) return;
     event.preventDefault();
     act();
@@ -250,25 +327,26 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
     if (caption.textContent !== name) caption.textContent = name;
     if (!values.length || !values[0].length) return;
     if (shape !== `${values.length}x${values[0].length}`) build(values.length, values[0].length);
-    const texts = values.map((line) => line.map((value) => (value == null ? "" : format(value, digits))));
+    const texts = values.map((line) => line.map((value) => (value == null ? "" : format(value))));
     board.style.setProperty("--letters", Math.max(...texts.flat().map(({ length }) => length))); // so that the longest fits
-    values.forEach((line, i) => line.forEach((value, j) => {
-      const node = cells[i][j];
-      const hidden = typeof covered === "function" ? covered(i, j) : covered;
-      const text = hidden ? "?" : texts[i][j];
-      if (node.textContent !== text) node.textContent = text;
-      const here = at && i === at[0] && j === at[1];
-      const name = ["cl-cell", marks?.[i]?.[j], here && "cl-here"].filter(Boolean).join(" ");
-      if (node.className !== name) node.className = name;
-      if (shades && shades !== shaded) node.style.setProperty("--shade", shades[i][j]);
-      if (onset) {
-        node.setAttribute("aria-valuenow", Number.isFinite(value) ? value : 0);
-        node.setAttribute("aria-valuetext", text);
-        node.setAttribute("aria-disabled", fixed(i, j));
-      }
-      const tab = i === focus[0] && j === focus[1] ? 0 : -1;
-      if ((onpick || onset) && node.tabIndex !== tab) node.tabIndex = tab;
-    }));
+    values.forEach((line, i) =>
+      line.forEach((value, j) => {
+        const node = cells[i][j];
+        const text = covered ? "?" : texts[i][j];
+        if (node.textContent !== text) node.textContent = text;
+        const here = at && i === at[0] && j === at[1];
+        const name = ["cl-cell", marks?.[i]?.[j], here && "cl-here"].filter(Boolean).join(" ");
+        if (node.className !== name) node.className = name;
+        if (shades && shades !== shaded) node.style.setProperty("--shade", shades[i][j]);
+        if (onset) {
+          node.setAttribute("aria-valuenow", Number.isFinite(value) ? value : 0);
+          node.setAttribute("aria-valuetext", text);
+          node.setAttribute("aria-disabled", fixed(i, j));
+        }
+        const tab = i === focus[0] && j === focus[1] ? 0 : -1;
+        if ((onpick || onset) && node.tabIndex !== tab) node.tabIndex = tab;
+      }),
+    );
     shaded = shades;
   }
   return { el, show };
@@ -277,7 +355,7 @@ export function grid({ label, kind = "plain", digits = 2, onpick, onset, fixed =
 // ---- playing ----
 
 // Play, pause and step through `count()` places, none while it is 0; onstep(n) is called for each.
-export function player({ count: total, place, onstep, interval = 700 }) {
+export function player({ count: total, place, onstep }) {
   const t = wording(words);
   let timer = null;
   const by = (n) => total() && onstep((place() + n + total()) % total());
@@ -288,54 +366,100 @@ export function player({ count: total, place, onstep, interval = 700 }) {
     play.setAttribute("aria-pressed", "false");
   }
   function start() {
-    timer = setInterval(() => (play.isConnected ? by(1) : stop()), interval);
+    timer = setInterval(() => (play.isConnected ? by(1) : stop()), 700);
     play.textContent = t.pause;
     play.setAttribute("aria-pressed", "true");
   }
   const play = button(t.play, () => (timer ? stop() : start()), { "aria-pressed": "false" });
-  const step = (word, sign, n) => button(sign, () => { stop(); by(n); }, { "aria-label": word });
-  return { el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)), stop };
+  const step = (word, sign, n) =>
+    button(
+      sign,
+      () => {
+        stop();
+        by(n);
+      },
+      { "aria-label": word },
+    );
+  return {
+    el: h("div", { class: "cl-player" }, step(t.back, "‹", -1), play, step(t.step, "›", 1)),
+  };
 }
 
 // ---- the question before the answer ----
 
 // `text` is the question, or a function that words it for the state at hand; `answer()` gives the
-// number, or the value of the right option where `options` are given; `because()` the sentence shown
-// with it. onreveal() uncovers the lab.
+// number, or the value of the right option where `options` are given; `because()`, if there is one,
+// the sentence shown with it. onreveal() uncovers the lab.
 export function question({ text, options, answer, because, onreveal }) {
   const t = wording(words);
   const id = newId();
   const reply = h("p", { class: "cl-reply", role: "status" });
   const asked = h("p", {});
   const field = options
-    ? h("select", { id, "aria-label": t.yourAnswer }, h("option", { value: "" }, "…"), options.map((o) => h("option", { value: o.value }, o.label)))
-    : h("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", size: 6, "aria-label": t.yourAnswer });
+    ? h(
+        "select",
+        { id, "aria-label": t.yourAnswer },
+        h("option", { value: "" }, "…"),
+        options.map((o) => h("option", { value: o.value }, o.label)),
+      )
+    : h("input", {
+        id,
+        type: "text",
+        inputmode: "decimal",
+        autocomplete: "off",
+        size: 6,
+        "aria-label": t.yourAnswer,
+      });
   const typed = () => field.value.trim().replace("−", "-").replace(",", ".");
-  const right = () => (options ? typed() === String(answer()) : typed() !== "" && Math.abs(Number(typed()) - answer()) < 0.01);
+  const right = () =>
+    options
+      ? typed() === String(answer())
+      : typed() !== "" && Math.abs(Number(typed()) - answer()) < 0.01;
   function finish(note) {
     reply.textContent = `${note} ${because?.() ?? ""}`.trim();
     form.classList.add("cl-answered");
     onreveal();
   }
-  const form = h("form", {
-    class: "cl-question",
-    onsubmit: (event) => {
-      event.preventDefault();
-      if (typed() === "") field.focus();
-      else if (right()) finish(t.right);
-      else reply.textContent = t.wrong(options ? options.find((o) => String(o.value) === typed()).label : format(Number(typed())));
+  const form = h(
+    "form",
+    {
+      class: "cl-question",
+      onsubmit: (event) => {
+        event.preventDefault();
+        if (typed() === "") field.focus();
+        else if (right()) finish(t.right);
+        else
+          reply.textContent = t.wrong(
+            options
+              ? options.find((o) => String(o.value) === typed()).label
+              : format(Number(typed())),
+          );
+      },
     },
-  },
     asked,
-    h("div", { class: "cl-answer" }, field, h("button", { class: "cl-button cl-primary" }, t.check), button(t.show, () => finish(""))),
-    reply);
-  return { el: form, show: () => { asked.textContent = typeof text === "function" ? text() : text; } };
+    h(
+      "div",
+      { class: "cl-answer" },
+      field,
+      h("button", { class: "cl-button cl-primary" }, t.check),
+      button(t.show, () => finish("")),
+    ),
+    reply,
+  );
+  return {
+    el: form,
+    show: () => {
+      asked.textContent = typeof text === "function" ? text() : text;
+    },
+  };
 }
 
 // ---- the frame ----
 
 // Start a lab in `el`. `build(lab)` gets
 //   state      the traits named in `traits`; set(name, value) changes one and draws again
+//   bounds     the least and the most of each trait that is a number, and controls within them:
+//              whole(name, label) a stepper, real(name, label, step) a slider
 //   redraw()   draws again, after a change that is no trait
 //   say(...)   puts a sentence, texts and elements, where screen readers hear it
 //   across(n)  tells how many columns of cells stand side by side, where there is room for it
@@ -376,23 +500,38 @@ export function lab({ model, el, title, traits, build }) {
     if (readout.innerHTML !== next.innerHTML) readout.replaceChildren(...next.childNodes);
   };
   const reset = button(t.reset, () => {
-    for (const name of traits) if (name !== "revealed") model.set(name, (state[name] = structuredClone(first[name])));
+    for (const name of traits)
+      if (name !== "revealed") model.set(name, (state[name] = structuredClone(first[name])));
     parts.reset?.();
     model.save_changes();
     draw();
   });
 
   const across = (columns) => stage.style.setProperty("--across", columns);
-  parts = build({ state, set, say, across, redraw: draw });
+  const bounds = model.get("_bounds");
+  const whole = (name, label, onchange = (value) => set(name, value)) =>
+    stepper({ label, bounds: bounds[name], onchange });
+  const real = (name, label, step) =>
+    slider({ label, bounds: bounds[name], step, onchange: (value) => set(name, value) });
+  parts = build({ state, set, say, across, bounds, whole, real, redraw: draw });
   stage.append(...[parts.stage].flat());
-  const frame = h("div", { class: "cl-frame", role: "group", "aria-label": title }, // no landmark: a page may have two alike
+  const frame = h(
+    "div",
+    { class: "cl-frame", role: "group", "aria-label": title }, // no landmark: a page may have two alike
     h("div", { class: "cl-head" }, h("p", { class: "cl-title" }, title), reset),
     h("div", { class: "cl-controls" }, parts.controls),
-    parts.question?.el, refusal, stage, readout,
-    parts.note && h("p", { class: "cl-note" }, parts.note));
+    parts.question?.el,
+    refusal,
+    stage,
+    readout,
+    parts.note && h("p", { class: "cl-note" }, parts.note),
+  );
   el.replaceChildren(frame);
   const listeners = traits.map((name) => {
-    const listener = () => { state[name] = model.get(name); draw(); };
+    const listener = () => {
+      state[name] = model.get(name);
+      draw();
+    };
     model.on(`change:${name}`, listener);
     return [`change:${name}`, listener];
   });

@@ -15,7 +15,12 @@ export function layerCone({ label, onpick }) {
   const drawing = s("svg", {}, edges, cells, bracket);
   const width = h("span", { class: "cl-cone-field" });
   const names = h("div", { class: "cl-cone-names", "aria-hidden": "true" });
-  const board = h("div", { class: "cl-cone-board", role: "application", "aria-label": label }, width, drawing);
+  const board = h(
+    "div",
+    { class: "cl-cone-board", role: "application", "aria-label": label },
+    width,
+    drawing,
+  );
   const el = h("div", { class: "cl-cone" }, names, board);
   let [maps, rects, pitch, left, at, shape, read] = [[], [], 2, 0, null, "", []];
 
@@ -24,10 +29,15 @@ export function layerCone({ label, onpick }) {
   // each map with its place among the cells of the input, and the padding that the next layer adds
   function measure({ size, layers, costs }) {
     const input = { size, start: 0, jump: 1, field: 1 };
-    maps = [input, ...costs].map((map, level) => ({ ...map, padding: layers[level]?.padding ?? 0 }));
+    maps = [input, ...costs].map((map, level) => ({
+      ...map,
+      padding: layers[level]?.padding ?? 0,
+    }));
     if (costs.length < layers.length) maps.at(-1).padding = 0; // the next layer does not fit
     left = Math.min(...maps.map((map) => middle(map, -map.padding) - map.jump / 2));
-    const right = Math.max(...maps.map((map) => middle(map, map.size - 1 + map.padding) + map.jump / 2));
+    const right = Math.max(
+      ...maps.map((map) => middle(map, map.size - 1 + map.padding) + map.jump / 2),
+    );
     pitch = Math.min(5, Math.max(2, (right - left) / 10));
     return right - left;
   }
@@ -37,15 +47,31 @@ export function layerCone({ label, onpick }) {
     const tall = (maps.length - 1) * pitch + 2.3;
     drawing.setAttribute("viewBox", `${left} -1.6 ${across} ${tall}`);
     board.style.maxWidth = `${2 * across}rem`;
-    rects = maps.map((map, level) => new Map(range(-map.padding, map.size + map.padding).map((unit) => {
-      const side = Math.min(map.jump, 4) * 0.86;
-      return [unit, s("rect", { x: middle(map, unit) - side / 2, y: level * pitch - 0.43, width: side, height: 0.86, rx: 0.12 })];
-    })));
+    rects = maps.map(
+      (map, level) =>
+        new Map(
+          range(-map.padding, map.size + map.padding).map((unit) => {
+            const side = Math.min(map.jump, 4) * 0.86;
+            return [
+              unit,
+              s("rect", {
+                x: middle(map, unit) - side / 2,
+                y: level * pitch - 0.43,
+                width: side,
+                height: 0.86,
+                rx: 0.12,
+              }),
+            ];
+          }),
+        ),
+    );
     cells.replaceChildren(...rects.flatMap((row) => [...row.values()]));
-    names.replaceChildren(...maps.map((_, level) => {
-      const top = (100 * (level * pitch + 1.6)) / tall;
-      return h("span", { style: `top: ${top}%` }, level ? level : "x");
-    }));
+    names.replaceChildren(
+      ...maps.map((_, level) => {
+        const top = (100 * (level * pitch + 1.6)) / tall;
+        return h("span", { style: `top: ${top}%` }, level ? level : "x");
+      }),
+    );
   }
 
   function light({ size, layers, options }) {
@@ -56,18 +82,38 @@ export function layerCone({ label, onpick }) {
       for (const [unit, rect] of row) {
         const pad = unit < 0 || unit >= maps[level].size;
         const here = at && level === at.level && unit === at.unit;
-        rect.setAttribute("class", [level ? "cl-output" : "cl-input", pad && "cl-pad", lit.has(unit) && "cl-lit", here && "cl-here"].filter(Boolean).join(" "));
+        rect.setAttribute(
+          "class",
+          [
+            level ? "cl-output" : "cl-input",
+            pad && "cl-pad",
+            lit.has(unit) && "cl-lit",
+            here && "cl-here",
+          ]
+            .filter(Boolean)
+            .join(" "),
+        );
       }
     });
-    edges.setAttribute("d", seen.slice(1).flatMap((units, below) => lines(units, below, layers[below])).join(" "));
+    edges.setAttribute(
+      "d",
+      seen
+        .slice(1)
+        .flatMap((units, below) => lines(units, below, layers[below]))
+        .join(" "),
+    );
   }
 
   // from each unit above map `below` to the cells of that map under its window
   function lines(units, below, layer) {
     const [upper, lower] = [maps[below], maps[below + 1]];
     const inside = units.filter((u) => u >= 0 && u < lower.size);
-    return inside.flatMap((u) => cellsUnder(layer, u).map((cell) =>
-      `M${middle(lower, u)} ${(below + 1) * pitch - 0.43}L${middle(upper, cell)} ${below * pitch + 0.43}`));
+    return inside.flatMap((u) =>
+      cellsUnder(layer, u).map(
+        (cell) =>
+          `M${middle(lower, u)} ${(below + 1) * pitch - 0.43}L${middle(upper, cell)} ${below * pitch + 0.43}`,
+      ),
+    );
   }
 
   // a brace over the field, from its first cell to its last, and how many cells that is
@@ -102,14 +148,19 @@ export function layerCone({ label, onpick }) {
     const view = drawing.viewBox.baseVal;
     const scale = view.width / box.width;
     const level = Math.round((view.y + (event.clientY - box.top) * scale) / pitch);
-    nearest(Math.min(maps.length - 1, Math.max(0, level)), view.x + (event.clientX - box.left) * scale);
+    nearest(
+      Math.min(maps.length - 1, Math.max(0, level)),
+      view.x + (event.clientX - box.left) * scale,
+    );
   }
   function walk(event) {
     if (!at) return;
     const { level, unit } = at;
     const here = middle(maps[level], unit);
     const far = { Home: 0, End: maps[level].size - 1 }[event.key];
-    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[
+      event.key
+    ];
     if (far === undefined && !move) return;
     event.preventDefault();
     if (far !== undefined) onpick(level, far);

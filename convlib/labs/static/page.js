@@ -4,7 +4,14 @@
 
 // What a Jupyter front end gives a widget, as far as the labs use it.
 function model(state) {
-  return { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {}, off() {} };
+  return {
+    get: (name) => state[name],
+    set: (name, value) => {
+      state[name] = value;
+    },
+    save_changes() {},
+    on() {},
+  };
 }
 
 async function start(el) {
@@ -13,12 +20,15 @@ async function start(el) {
   el.dataset.ready = "";
 }
 
-const near = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    near.unobserve(target);
-    start(target).catch(console.error);
-  }
-}, { rootMargin: "800px" });
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      start(target).catch(console.error);
+    }
+  },
+  { rootMargin: "800px" },
+);
 
 document.querySelectorAll(".cl-lab[data-lab]").forEach((el) => near.observe(el));

@@ -20,13 +20,17 @@ export function picture({ label, onpick }) {
   if (onpick) {
     const point = (event) => {
       const box = canvas.getBoundingClientRect();
-      pick(Math.floor(((event.clientY - box.top) / box.height) * canvas.height),
-        Math.floor(((event.clientX - box.left) / box.width) * canvas.width));
+      pick(
+        Math.floor(((event.clientY - box.top) / box.height) * canvas.height),
+        Math.floor(((event.clientX - box.left) / box.width) * canvas.width),
+      );
     };
     screen.addEventListener("pointermove", point);
     screen.addEventListener("pointerdown", point);
     screen.addEventListener("keydown", (event) => {
-      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+        event.key
+      ];
       if (!step) return;
       event.preventDefault();
       pick(at[0] + step[0], at[1] + step[1]);
@@ -41,13 +45,20 @@ export function picture({ label, onpick }) {
     const flat = values.flat();
     const low = Math.min(0, ...flat);
     const scale = 255 / (Math.max(255, ...flat) - low); // greys as they are, unless they leave 0 to 255
-    flat.forEach((value, n) => image.data.set(covered ? [127, 127, 127, 255] : [...Array(3).fill((value - low) * scale), 255], 4 * n));
+    flat.forEach((value, n) =>
+      image.data.set(
+        covered ? [127, 127, 127, 255] : [...Array(3).fill((value - low) * scale), 255],
+        4 * n,
+      ),
+    );
     pen.putImageData(image, 0, 0);
     at = [window.i, window.j];
     const share = (part, whole) => `${(100 * part) / whole}%`;
     Object.assign(mark.style, {
-      top: share(window.i, rows), left: share(window.j, columns),
-      height: share(window.side, rows), width: share(window.side, columns),
+      top: share(window.i, rows),
+      left: share(window.j, columns),
+      height: share(window.side, rows),
+      width: share(window.side, columns),
     });
   }
   return { el, show };

@@ -1,26 +1,46 @@
 // What the transposed-convolution lab shows, from its state; it draws nothing.
 
-import { contributions, convTranspose, convTransposeByZeros, overlapCount, turn, zeroInsert } from "./math/transpose.js";
+import {
+  contributions,
+  convTranspose,
+  convTransposeByZeros,
+  overlapCount,
+  turn,
+  zeroInsert,
+} from "./math/transpose.js";
 import { fill } from "./math/geometry.js";
 
 // The input x, the kernel, and the output y; `whole`, the output before padding cuts it; `stamps`,
 // each input's meeting with each tap; how many taps reach each cell of y, and the shades that show
 // this for y and for `whole`.
 export function compute(state) {
-  const { size, kernel_size: side, stride, padding, output_padding: outputPadding, dilation, values } = state;
+  const {
+    size,
+    kernel_size: side,
+    stride,
+    padding,
+    output_padding: outputPadding,
+    dilation,
+    values,
+  } = state;
   const counting = (n, first) => fill(n, n, (i, j) => (values === "ones" ? 1 : n * i + j + first));
   const x = counting(size, 1);
   const weight = state.weight ?? counting(side, 0);
   const options = { stride, padding, outputPadding, dilation };
-  const y = convTransposeByZeros([x], [[weight]], options)[0];
+  const y = convTransposeByZeros(x, weight, options);
   // Without the cut: rows and columns before `padding`, and those behind y, will be lost.
   const uncut = { ...options, padding: 0, outputPadding: Math.max(0, outputPadding - padding) };
   const counts = (o) => overlapCount([size, size], [side, side], o);
   return {
-    x, weight, y, turned: turn([[weight]])[0][0],
-    whole: convTranspose([x], [[weight]], uncut)[0],
+    x,
+    weight,
+    y,
+    turned: turn(weight),
+    whole: convTranspose(x, weight, uncut),
     stamps: stamps(x, weight, options),
-    counts: counts(options), shades: shadesOf(counts(options)), shadesWhole: shadesOf(counts(uncut)),
+    counts: counts(options),
+    shades: shadesOf(counts(options)),
+    shadesWhole: shadesOf(counts(uncut)),
     spread: spread(x, y.length, state),
   };
 }
@@ -32,9 +52,18 @@ function shadesOf(counts) {
 
 // Input cell `from` meets the tap at `tap` and adds value * weight to cell `to` of the output.
 function stamps(x, weight, options) {
-  return x.flatMap((line, i) => line.flatMap((value, j) =>
-    contributions([x], [[weight]], 0, i, j, options).map((met) =>
-      ({ from: [i, j], tap: [met.i, met.j], to: [met.u, met.v], inside: met.inside, value, weight: met.weight }))));
+  return x.flatMap((line, i) =>
+    line.flatMap((value, j) =>
+      contributions(x, weight, i, j, options).map((met) => ({
+        from: [i, j],
+        tap: [met.i, met.j],
+        to: [met.u, met.v],
+        inside: met.inside,
+        value,
+        weight: met.weight,
+      })),
+    ),
+  );
 }
 
 // The input with zeros between and around it, from which a convolution of stride 1 makes `out`
@@ -48,7 +77,8 @@ function spread(x, out, { kernel_size: side, stride, padding, dilation }) {
     const place = [(row - before) / stride, (column - before) / stride];
     return cell(row, column) !== undefined && place.every(Number.isInteger) ? place : null;
   };
-  const kind = (row, column) => (source(row, column) ? "" : cell(row, column) === undefined ? "cl-pad" : "cl-between");
+  const kind = (row, column) =>
+    source(row, column) ? "" : cell(row, column) === undefined ? "cl-pad" : "cl-between";
   return {
     z: fill(out + reach, out + reach, (row, column) => cell(row, column) ?? 0),
     kinds: fill(out + reach, out + reach, kind),

@@ -27,14 +27,36 @@ export function wiring({ label, onpick }) {
     el.style.setProperty("--columns", columns.length);
     board.style.setProperty("--height", `${height}rem`);
     titles.replaceChildren(...columns.map(({ title }) => h("span", {}, title)));
-    nodes = columns.map(({ kind, names }, column) => names.map((name, i) => node(kind, name, i, column, middle(column, i))));
-    lines = columns.slice(1).map(({ kind }) => ["cl-wire", "cl-wire cl-lit"].map((name) => s("path", { class: `${name} cl-wire-${kind}` })));
-    const frames = columns.flatMap(({ names }, column) => Array.from({ length: groups }, (_, g) => {
-      const each = names.length / groups;
-      return h("span", { class: "cl-bundle", "aria-hidden": "true", style: `--column: ${column}; top: ${middle(column, g * each) - ROW / 2}rem; height: ${each * ROW}rem` });
-    }));
+    nodes = columns.map(({ kind, names }, column) =>
+      names.map((name, i) => node(kind, name, i, column, middle(column, i))),
+    );
+    lines = columns
+      .slice(1)
+      .map(({ kind }) =>
+        ["cl-wire", "cl-wire cl-lit"].map((name) =>
+          s("path", { class: `${name} cl-wire-${kind}` }),
+        ),
+      );
+    const frames = columns.flatMap(({ names }, column) =>
+      Array.from({ length: groups }, (_, g) => {
+        const each = names.length / groups;
+        return h("span", {
+          class: "cl-bundle",
+          "aria-hidden": "true",
+          style: `--column: ${column}; top: ${middle(column, g * each) - ROW / 2}rem; height: ${each * ROW}rem`,
+        });
+      }),
+    );
     // Drawn one unit wide a column and stretched to the width there is; the lines stay thin.
-    const drawing = s("svg", { viewBox: `0 0 ${columns.length} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, lines.flat());
+    const drawing = s(
+      "svg",
+      {
+        viewBox: `0 0 ${columns.length} ${height}`,
+        preserveAspectRatio: "none",
+        "aria-hidden": "true",
+      },
+      lines.flat(),
+    );
     board.replaceChildren(...frames, drawing, ...nodes.flat());
     return middle;
   }
@@ -42,12 +64,30 @@ export function wiring({ label, onpick }) {
   function node(kind, name, i, column, top) {
     const place = { class: "cl-node", style: `--column: ${column}; top: ${top - ROW / 2}rem` };
     if (kind !== "input") return h("span", { ...place, "aria-hidden": "true" }, String(name));
-    return h("button", { ...place, type: "button", role: "radio", "aria-label": `${label}: ${name}`, onclick: () => onpick(i), onkeydown: (event) => move(event, i) }, String(name));
+    return h(
+      "button",
+      {
+        ...place,
+        type: "button",
+        role: "radio",
+        "aria-label": `${label}: ${name}`,
+        onclick: () => onpick(i),
+        onkeydown: (event) => move(event, i),
+      },
+      String(name),
+    );
   }
 
   function move(event, i) {
     const last = nodes[0].length - 1;
-    const to = { ArrowUp: i - 1, ArrowLeft: i - 1, ArrowDown: i + 1, ArrowRight: i + 1, Home: 0, End: last }[event.key];
+    const to = {
+      ArrowUp: i - 1,
+      ArrowLeft: i - 1,
+      ArrowDown: i + 1,
+      ArrowRight: i + 1,
+      Home: 0,
+      End: last,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const next = (to + last + 1) % (last + 1);
@@ -69,7 +109,13 @@ export function wiring({ label, onpick }) {
       });
       if (column === 0) return;
       const carries = ([from]) => !covered && columns[column - 1].lit.includes(from);
-      const path = (some) => some.map(([from, to]) => `M${column - 0.5} ${middle(column - 1, from)}L${column + 0.5} ${middle(column, to)}`).join("");
+      const path = (some) =>
+        some
+          .map(
+            ([from, to]) =>
+              `M${column - 0.5} ${middle(column - 1, from)}L${column + 0.5} ${middle(column, to)}`,
+          )
+          .join("");
       lines[column - 1][0].setAttribute("d", path(wires.filter((wire) => !carries(wire))));
       lines[column - 1][1].setAttribute("d", path(wires.filter(carries)));
     });
@@ -85,9 +131,22 @@ export function wiring({ label, onpick }) {
 export function meters(labels) {
   const bars = labels.map((label) => {
     const value = h("dd", {});
-    return { value, el: h("div", { class: "cl-meter" }, h("dt", {}, label), value, h("span", { class: "cl-meter-bar", "aria-hidden": "true" })) };
+    return {
+      value,
+      el: h(
+        "div",
+        { class: "cl-meter" },
+        h("dt", {}, label),
+        value,
+        h("span", { class: "cl-meter-bar", "aria-hidden": "true" }),
+      ),
+    };
   });
-  const el = h("dl", { class: "cl-meters" }, bars.map((bar) => bar.el));
+  const el = h(
+    "dl",
+    { class: "cl-meters" },
+    bars.map((bar) => bar.el),
+  );
   const number = (value) => value.toLocaleString(document.documentElement.lang || "en");
   function show(rows, of) {
     rows.forEach(({ part, whole, covered }, i) => {

@@ -10,22 +10,12 @@ export class RuleError extends Error {
   }
 }
 
-const pythonNames = {
-  NaN: "nan",
-  Infinity: "inf",
-  "-Infinity": "-inf",
-  true: "True",
-  false: "False",
-  null: "None",
-};
-
 // A value as Python writes it; a list is written as a tuple.
 export function repr(value) {
   if (Array.isArray(value)) {
     return `(${value.map(repr).join(", ")}${value.length === 1 ? "," : ""})`;
   }
-  if (typeof value === "string") return `'${value}'`;
-  return pythonNames[value] ?? String(value);
+  return typeof value === "string" ? `'${value}'` : String(value);
 }
 
 export const sumOf = (numbers) => numbers.reduce((total, n) => total + n, 0);
@@ -40,13 +30,12 @@ export const fill = (rows, columns, make) =>
     Array.from({ length: columns }, (_, column) => make(row, column)),
   );
 
-// One int per axis: an int is repeated, a list must have `rank` ints.
+// One int per axis: an int is repeated, a list has `rank` ints.
 export function perAxis(where, name, value, rank, least) {
   const rule =
     `${where}: ${name} must be an int` + (rank > 1 ? ` or ${rank} ints, one per axis` : "");
   const values = Array.isArray(value) ? value : Array(rank).fill(value);
   const got = `${name}=${repr(value)}.`;
-  if (values.length !== rank) throw new RuleError(`${rule}; got ${values.length}: ${got}`);
   if (!values.every(Number.isInteger)) throw new RuleError(`${rule}; got ${got}`);
   if (values.some((v) => v < least)) {
     throw new RuleError(`${where}: ${name} must be at least ${least}; got ${got}`);
@@ -72,7 +61,7 @@ function checkPadding(where, padding, rank, words) {
 
 // A checked window: kernel and span per axis, the rest one value for all axes. `words`: the library
 // takes "same" and "valid" there, and says so; a lab takes numbers alone.
-export function makeWindow(where, kernelSize, options = {}, rank = 2, words = true) {
+export function makeWindow(where, kernelSize, options, rank = 2, words = true) {
   const { stride = 1, padding = 0, dilation = 1 } = options;
   const kernel = perAxis(where, "kernel_size", kernelSize, rank, 1);
   perAxis(where, "stride", stride, rank, 1);
@@ -83,7 +72,7 @@ export function makeWindow(where, kernelSize, options = {}, rank = 2, words = tr
 }
 
 // Windows that fit, per axis; zero or less where none does.
-export function windowCounts(window, size, ceilMode = false) {
+function windowCounts(window, size, ceilMode = false) {
   const { span, stride, before, after } = window;
   return size.map((n, axis) => {
     const room = n + before + after - span[axis];
@@ -117,39 +106,8 @@ export function checkFits(where, window, size, ceilMode = false, most = window.s
   return counts;
 }
 
-// Throws unless the channels of x are those that the kernels (K, C/G, ...) read.
-export function checkChannels(where, xShape, weightShape, groups, mark = ".") {
-  const got =
-    `got x${mark}shape=${repr(xShape)}, weight${mark}shape=${repr(weightShape)}, ` +
-    `groups=${groups}.`;
-  const [channels, [kernels, seen]] = [xShape.at(1 - weightShape.length), weightShape];
-  if (channels !== groups * seen) {
-    throw new RuleError(
-      `${where}: x has ${channels} channels, but weight and groups expect ` +
-        `${groups} * ${seen} = ${groups * seen}; ${got}`,
-    );
-  }
-  checkGroups(where, `${kernels} kernels of weight`, kernels, groups, got);
-}
-
-// Throws unless the groups divide the count, with the remainder that is left.
-export function checkGroups(where, what, count, groups, got) {
-  if (count % groups === 0) return;
-  throw new RuleError(
-    `${where}: groups must divide the ${what}, but ${count} = ` +
-      `${Math.floor(count / groups)} * ${groups} + ${count % groups}; ${got}`,
-  );
-}
-
-// How many windows fit along one axis.
-export function outputSize(size, kernelSize, { ceilMode = false, ...options } = {}) {
-  const sizes = perAxis("output_size", "input_size", size, 1, 1);
-  const window = makeWindow("output_size", kernelSize, options, 1);
-  return checkFits("output_size", window, sizes, ceilMode)[0];
-}
-
 // The window of a transposed convolution, which slides over the output, and the output's size.
-export function transposeWindow(where, size, kernelSize, { outputPadding = 0, ...options } = {}) {
+export function transposeWindow(where, size, kernelSize, { outputPadding = 0, ...options }) {
   const window = makeWindow(where, kernelSize, options, size.length, false);
   const { stride, dilation, span, before } = window;
   perAxis(where, "output_padding", outputPadding, size.length, 0);
@@ -172,12 +130,6 @@ export function transposeWindow(where, size, kernelSize, { outputPadding = 0, ..
     );
   });
   return { window: { ...window, after }, out };
-}
-
-// The output size of a transposed convolution along one axis.
-export function transposeOutputSize(size, kernelSize, options = {}) {
-  const sizes = perAxis("transpose_output_size", "input_size", size, 1, 1);
-  return transposeWindow("transpose_output_size", sizes, kernelSize, options).out[0];
 }
 
 // Receptive field along one axis after each layer {kernelSize, stride, padding, dilation}: output u

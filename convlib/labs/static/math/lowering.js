@@ -4,7 +4,7 @@ import { checkFits, makeWindow, productOf, shapeOf } from "./geometry.js";
 
 // x is [C][H][W]. Rows run over channel, then kernel cell; columns over windows, row by row of the
 // output: [C*N*N][L]. Options: stride, padding, dilation.
-export function im2col(x, kernelSize, options = {}) {
+export function im2col(x, kernelSize, options) {
   const window = makeWindow("im2col", kernelSize, options);
   const { kernel, stride, dilation, before } = window;
   const [height, width] = checkFits("im2col", window, shapeOf(x).slice(1)); // of the output

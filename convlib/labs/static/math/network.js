@@ -5,38 +5,28 @@ import { convCost } from "./groups.js";
 import { checkMaxPool } from "./pooling.js";
 
 // From an image of size x size with `channels` channels through layers {kind, kernelSize, stride,
-// padding, dilation, channels, groups}. Kind "conv" has `channels` kernels and stride 1 by default;
-// "pool" keeps the channels, and its stride is its kernelSize by default.
+// padding, dilation, channels}. Kind "conv" has `channels` kernels; "pool" keeps the channels.
 //
 // For each layer: the size and channels that it gives; field, jump and start of receptive_field;
 // its parameters, a bias for each kernel among them, and its multiply-adds, none for pooling.
 // A broken rule throws the sentence of conv_cost or max_pool.
-export function stack(size, layers, { channels = 1 } = {}) {
+export function stack(size, layers, { channels }) {
   let shape = { size, channels };
   const costs = layers.map((layer) => {
     const cost = layer.kind === "pool" ? poolLayer(shape, layer) : convLayer(shape, layer);
     shape = { size: cost.size, channels: cost.channels };
     return cost;
   });
-  const fields = receptiveField(layers.map((layer) => ({ ...layer, stride: strideOf(layer) })));
+  const fields = receptiveField(layers);
   return costs.map((cost, n) => {
     const { size: field, jump, start } = fields[n];
     return { ...cost, field, jump, start };
   });
 }
 
-const strideOf = ({ kind, stride, kernelSize }) => stride ?? (kind === "pool" ? kernelSize : 1);
-
 function convLayer({ size, channels }, { channels: kernels, ...layer }) {
-  const cost = convCost({
-    ...layer,
-    inChannels: channels,
-    outChannels: kernels,
-    height: size,
-    width: size,
-  });
-  const { outputShape, parameters, multiplyAdds } = cost;
-  return { size: outputShape[2], channels: kernels, parameters, multiplyAdds };
+  const cost = convCost({ ...layer, size, inChannels: channels, outChannels: kernels });
+  return { ...cost, channels: kernels };
 }
 
 function poolLayer({ size, channels }, layer) {
@@ -45,16 +35,13 @@ function poolLayer({ size, channels }, layer) {
 }
 
 // The cells under the window of unit `unit`, along one axis; those outside the map are padding.
-export const cellsUnder = ({ padding = 0, dilation = 1, ...layer }, unit) =>
-  Array.from(
-    { length: layer.kernelSize },
-    (_, tap) => unit * strideOf(layer) + tap * dilation - padding,
-  );
+export const cellsUnder = ({ kernelSize, stride, padding, dilation }, unit) =>
+  Array.from({ length: kernelSize }, (_, tap) => unit * stride + tap * dilation - padding);
 
 // What unit `unit` of layer `level` (1 is the first) sees along one axis: for each map, from the
 // input on to that layer, the cells that count towards it, in order. Padding is listed where a
 // window reads it, and leads no further.
-export function cone(size, layers, level, unit, options = {}) {
+export function cone(size, layers, level, unit, options) {
   const sizes = [size, ...stack(size, layers, options).map((layer) => layer.size)];
   const seen = [[unit]];
   for (let below = level - 1; below >= 0; below -= 1) {

@@ -1,19 +1,10 @@
 // Pooling of one map [H][W], as in convlib/pooling.py: what a window holds, reduced to one number.
 
-import {
-  RuleError,
-  checkFits,
-  fill,
-  makeWindow,
-  productOf,
-  repr,
-  shapeOf,
-  sumOf,
-} from "./geometry.js";
+import { RuleError, checkFits, fill, makeWindow, shapeOf, sumOf } from "./geometry.js";
 
 // The window and how many of it there are, checked as the library checks them.
 function checkPool(where, size, { kernelSize, stride, padding, dilation, ceilMode }) {
-  const window = makeWindow(where, kernelSize, { stride: stride ?? kernelSize, padding, dilation });
+  const window = makeWindow(where, kernelSize, { stride, padding, dilation });
   const most = window.kernel.map((n) => Math.floor(n / 2));
   if (window.before > most[0]) {
     throw new RuleError(
@@ -65,36 +56,11 @@ function maxPool(x, options) {
 }
 
 // `counts` are the divisors: the cells that a window sees or, with countIncludePad, covers.
-function averagePool(x, { countIncludePad = true, ...options }) {
+function averagePool(x, { countIncludePad, ...options }) {
   const window = checkPool("avg_pool", shapeOf(x), options);
   const total = (u, v) => sumOf(seenCells(x, u, v, window).map(({ value }) => value));
   const counts = fill(...window.out, (u, v) => countCells(x, u, v, window, countIncludePad));
   return { values: fill(...window.out, (u, v) => total(u, v) / counts[u][v]), counts };
-}
-
-// (sum of x**p)**(1/p) with p = normType; a window that hangs over is scaled up to a whole one.
-function lpPool(x, { normType = 2, ...options }) {
-  if (!normType) {
-    throw new RuleError(
-      `lp_pool: norm_type must be a number other than 0, as 1/norm_type is taken; ` +
-        `got norm_type=${repr(normType)}.`,
-    );
-  }
-  const window = checkPool("lp_pool", shapeOf(x), options);
-  const values = fill(...window.out, (u, v) => {
-    const seen = seenCells(x, u, v, window).map(({ value }) => value);
-    const scale = productOf(window.kernel) / countCells(x, u, v, window, true);
-    return powerSum(seen, normType, scale);
-  });
-  return { values };
-}
-
-function powerSum(values, p, scale) {
-  if (p === Infinity) return Math.max(...values.map(Math.abs));
-  if (p === -Infinity) return Math.min(...values.map(Math.abs));
-  const total = sumOf(values.map((value) => value ** p)) * scale;
-  if (total === 0) return p > 0 ? 0 : Infinity;
-  return total ** (1 / p);
 }
 
 // How many taps count: those in x and, with `padded`, in the padding; none hangs over beyond that.
@@ -108,23 +74,15 @@ function countCells(x, u, v, { kernel, stride, dilation, before, after }, padded
   return down * along(v * stride - before, x[0].length, kernel[1]);
 }
 
-// Pool x [H][W] by kind: "max" gives { values, indices }, "average" { values, counts }, "lp"
-// { values }. Options: kernelSize; stride, by default kernelSize; padding, dilation, ceilMode;
-// countIncludePad for average; normType for lp.
+// Pool x [H][W] by kind: "max" gives { values, indices }, "average" { values, counts }. Options:
+// kernelSize, stride, padding, dilation, ceilMode; countIncludePad for average.
 export function pool(x, { kind, ...options }) {
-  return { max: maxPool, average: averagePool, lp: lpPool }[kind](x, options);
-}
-
-// All cells of x [H][W] reduced to one number: "max" or "average".
-export function globalPool(x, kind = "average") {
-  const values = x.flat();
-  if (kind === "average") return sumOf(values) / values.length;
-  return winner(values.map((value) => ({ value }))).value;
+  return { max: maxPool, average: averagePool }[kind](x, options);
 }
 
 // Where window (u, v) lies: each of its taps as { i, j, inside, value }; outside x, value is null.
 export function poolTaps(x, u, v, { kind, ...options }) {
-  const where = { max: "max_pool", average: "avg_pool", lp: "lp_pool" }[kind];
+  const where = { max: "max_pool", average: "avg_pool" }[kind];
   const { kernel, stride, dilation, before } = checkPool(where, shapeOf(x), options);
   return fill(...kernel, (tap, beside) => {
     const [i, j] = [u * stride + tap * dilation - before, v * stride + beside * dilation - before];

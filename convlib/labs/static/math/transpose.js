@@ -3,19 +3,11 @@
 //   scatter         each input adds its scaled kernel to the output where it belongs
 //   zero insertion  s - 1 zeros between the inputs, then a convolution with the turned kernel
 //
-// x is [C][H][W], weight is [C][K/G][N][N], the result [K][OH][OW]. The library takes batches: its
-// words for this one image speak of x.shape=(1, C, H, W).
+// x is one map [H][W], weight one kernel [N][N], the result [OH][OW]. Options: stride, padding,
+// outputPadding, dilation.
 
-import {
-  RuleError,
-  checkGroups,
-  fill,
-  perAxis,
-  repr,
-  shapeOf,
-  transposeWindow,
-} from "./geometry.js";
-import { checkBias, conv } from "./convolution.js";
+import { fill, perAxis, shapeOf, transposeWindow } from "./geometry.js";
+import { conv } from "./convolution.js";
 
 // A map [H][W] with stride - 1 zeros between each two neighbours.
 export function zeroInsert(map, stride) {
@@ -29,90 +21,57 @@ export function zeroInsert(map, stride) {
   );
 }
 
-// Every check of the library, in its order; the window, the output's size, the kernels of a group.
-function checkTranspose(x, weight, { groups = 1, bias = null, ...options }) {
-  const where = "conv_transpose";
-  perAxis(where, "groups", groups, 1, 1);
-  const [xShape, weightShape] = [shapeOf([x]), shapeOf(weight)];
-  const got = `got x.shape=${repr(xShape)}, weight.shape=${repr(weightShape)}, groups=${groups}.`;
-  if (x.length !== weight.length) {
-    throw new RuleError(
-      `${where}: x has ${x.length} channels, but weight expects ${weight.length}, ` +
-        `its first axis; ${got}`,
-    );
-  }
-  checkGroups(where, `${x.length} channels of x`, x.length, groups, got);
-  const { window, out } = transposeWindow(where, xShape.slice(2), weightShape.slice(2), options);
-  if (bias !== null) checkBias(where, bias, weightShape[1] * groups);
-  return { window, out, groups, made: weightShape[1] };
-}
+const checkTranspose = (x, weight, options) =>
+  transposeWindow("conv_transpose", shapeOf(x), shapeOf(weight), options);
 
-// By scatter. Options: stride, padding, outputPadding, dilation, groups, and bias, K numbers.
-export function convTranspose(x, weight, options = {}) {
-  const layer = checkTranspose(x, weight, options);
-  const { out, made, groups } = layer;
-  const y = Array.from({ length: made * groups }, (_, k) =>
-    fill(...out, () => options.bias?.[k] ?? 0),
-  );
-  x.forEach((map, c) =>
-    map.forEach((line, h) =>
-      line.forEach((_, w) => {
-        for (const { k, u, v, inside, value } of addends(x, weight, c, h, w, layer)) {
-          if (inside) y[k][u][v] += value;
-        }
-      }),
-    ),
+// By scatter.
+export function convTranspose(x, weight, options) {
+  const { out } = checkTranspose(x, weight, options);
+  const y = fill(...out, () => 0);
+  x.forEach((line, h) =>
+    line.forEach((value, w) => {
+      for (const { u, v, inside, weight: factor } of contributions(x, weight, h, w, options)) {
+        if (inside) y[u][v] += factor * value;
+      }
+    }),
   );
   return y;
 }
 
-// What input cell (h, w) of channel c adds: `value` to cell (u, v) of output channel k, through the
-// weight at (i, j). Padding crops: u and v count from the cropped output, and not `inside` is lost.
-export function contributions(x, weight, c, h, w, options = {}) {
-  return addends(x, weight, c, h, w, checkTranspose(x, weight, options));
-}
-
-function addends(x, weight, c, h, w, { window, out, made, groups }) {
-  const first = Math.floor(c / (x.length / groups)) * made; // the first output of the group
-  return weight[c].flatMap((plane, seen) =>
-    plane.flatMap((line, i) =>
-      line.map((factor, j) => {
-        const u = h * window.stride + i * window.dilation - window.before;
-        const v = w * window.stride + j * window.dilation - window.before;
-        const inside = u >= 0 && v >= 0 && u < out[0] && v < out[1];
-        return { k: first + seen, i, j, u, v, inside, weight: factor, value: factor * x[c][h][w] };
-      }),
-    ),
+// Where input cell (h, w) goes: times the weight at (i, j) it is added to cell (u, v) of the output.
+// Padding crops: u and v count from the cropped output, and what is not `inside` is lost.
+export function contributions(x, weight, h, w, options) {
+  const { window, out } = checkTranspose(x, weight, options);
+  const { stride, dilation, before } = window;
+  return weight.flatMap((line, i) =>
+    line.map((factor, j) => {
+      const [u, v] = [h * stride + i * dilation - before, w * stride + j * dilation - before];
+      const inside = u >= 0 && v >= 0 && u < out[0] && v < out[1];
+      return { i, j, u, v, inside, weight: factor };
+    }),
   );
 }
 
 // By zero insertion: the same result, with about stride squared times the work.
-export function convTransposeByZeros(x, weight, options = {}) {
-  const { window, groups } = checkTranspose(x, weight, options);
+export function convTransposeByZeros(x, weight, options) {
+  const { window } = checkTranspose(x, weight, options);
   const { stride, dilation, span, before, after } = window;
-  const spread = x.map((map) => {
-    const zeros = zeroInsert(map, stride);
-    const size = shapeOf(zeros).map((n, axis) => n + 2 * (span[axis] - 1) - before - after);
-    // The padding of a full convolution, less what is cropped: below 0 it crops the input too.
-    return fill(
-      ...size,
-      (row, column) => zeros[row - span[0] + 1 + before]?.[column - span[1] + 1 + before] ?? 0,
-    );
-  });
-  return conv(spread, turn(weight, groups), { dilation, groups, bias: options.bias ?? null });
+  const zeros = zeroInsert(x, stride);
+  const size = shapeOf(zeros).map((n, axis) => n + 2 * (span[axis] - 1) - before - after);
+  // The padding of a full convolution, less what is cropped: below 0 it crops the input too.
+  const spread = fill(
+    ...size,
+    (row, column) => zeros[row - span[0] + 1 + before]?.[column - span[1] + 1 + before] ?? 0,
+  );
+  return conv([spread], [[turn(weight)]], { dilation })[0];
 }
 
-// [C][K/G][N][N] to [K][C/G][N][N], each kernel turned by 180 degrees.
-export function turn(weight, groups = 1) {
-  const [seen, made] = [weight.length / groups, weight[0].length];
-  return fill(made * groups, seen, (k, c) =>
-    weight[Math.floor(k / made) * seen + c][k % made].map((line) => [...line].reverse()).reverse(),
-  );
-}
+// A kernel turned by 180 degrees.
+export const turn = (weight) => weight.map((line) => line.toReversed()).toReversed();
 
 // How many taps reach each output: its checkerboard, as numbers. For an int a list, for two sizes
 // [H, W] rows of them. Options: stride, padding, outputPadding, dilation.
-export function overlapCount(inputSize, kernelSize, options = {}) {
+export function overlapCount(inputSize, kernelSize, options) {
   const where = "overlap_count";
   const rank = Array.isArray(inputSize) ? inputSize.length : 1;
   const size = perAxis(where, "input_size", inputSize, rank, 1);
