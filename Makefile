@@ -26,11 +26,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 ENV  = $(VENV)/.installed
 HTML = _build/html/index.html
+# Jupyter refuses root, as in a container, unless told.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS := $(shell find book -name '*.ipynb' -not -path '*/.*' 2>/dev/null)
 LIBRARY := $(shell find convlib -name '*.py' -o -name '*.js' -o -name '*.css' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test test-deep lint bench notebooks repeatable mutants lock clean
+.PHONY: help book serve lab test test-deep lint dist bench notebooks repeatable mutants lock clean
 
 help:  ## this list
 	@echo "The convolution book. First time here: make book"
@@ -45,14 +47,14 @@ $(ENV): $(wildcard requirements*.txt) pyproject.toml
 	  echo "This needs Python 3.11.5 or newer, and '$(PYTHON)' is" \
 	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
 	    "Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV): 2 GB or more and some minutes, once."
+	@echo "Setting up $(VENV): 2.3 GB and some minutes, once; 7 GB on Linux if torch comes with CUDA."
 	@test -x "$(BIN)/python" && "$(BIN)/python" -c 'import pip' 2>/dev/null \
 	  || $(PYTHON) -m venv --clear "$(VENV)" \
 	  || { echo "Could not make an environment; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	"$(BIN)/python" -m pip install $(PACKAGES)
 ifeq ($(PINNED),1)
-	@# To learn that pip finds no build without CUDA takes a second.
-	@"$(BIN)/python" -m pip install --no-deps -r requirements-torch-cpu.txt || { \
+	@# To learn that pip finds no build without CUDA takes a second; its error is expected then.
+	@"$(BIN)/python" -m pip install --quiet --no-deps -r requirements-torch-cpu.txt 2>/dev/null || { \
 	  echo "No torch without CUDA here: taking the index's, which is large on Linux."; \
 	  "$(BIN)/python" -m pip install --no-deps -r requirements-torch.txt; }
 endif
@@ -84,11 +86,14 @@ book: $(ENV) _build/.ran  ## run every notebook and build the book; a warning is
 
 serve: $(ENV)  ## serve the built book at http://127.0.0.1:8000 (PORT=...)
 	@test -f $(HTML) || { echo "Nothing is built yet: make book"; exit 1; }
+	@"$(BIN)/python" -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null || { \
+	  echo "Port $(PORT) is busy, or not to be had. Take another: make serve PORT=$$(($(PORT) + 1))"; \
+	  exit 1; }
 	@echo "http://127.0.0.1:$(PORT)  (Ctrl+C ends it)"
 	@"$(BIN)/python" -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: $(ENV)  ## open the chapters as notebooks in JupyterLab
-	"$(BIN)/python" -m jupyter lab book
+	"$(BIN)/python" -m jupyter lab book $(AS_ROOT)
 
 notebooks: $(ENV)  ## run the notebooks and write their outputs into them (NB=file or folder)
 	"$(BIN)/python" -m tools.notebooks "$(NB)"
@@ -108,6 +113,12 @@ lint: $(ENV)  ## style, formatting and types
 	"$(BIN)/oxlint" --deny-warnings
 	"$(BIN)/oxfmt" --check '**/*.{js,mjs}'
 	"$(BIN)/python" -m tools.notebooks --check
+
+dist: $(ENV)  ## the wheel and the source archive, in dist/; then the wheel beside NumPy alone
+	rm -rf dist
+	"$(BIN)/python" -m build --no-isolation
+	"$(BIN)/python" -m twine check --strict dist/*
+	"$(BIN)/python" tools/alone.py dist/*.whl
 
 bench: $(ENV)  ## measure convlib beside other libraries
 	@test -d benchmarks || { echo "There is no folder benchmarks/ yet."; exit 1; }
@@ -129,5 +140,5 @@ lock:  ## pin anew what requirements.in asks for, with hashes (UV=--upgrade: the
 	rm -rf .venv-lock
 
 clean:  ## remove what was built; the environment stays (rm -r .venv removes that)
-	rm -rf _build build dist convlib.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find convlib tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,11 +6,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ._tuning import COLUMN_BUDGET
-from .networks import NETWORKS
-from .geometry import Field
-from .networks import Layer
-from .costs import LayerCost
-from .networks import NetworkCost
 from ._types import (
     Approximation,
     ChannelLayers,
@@ -27,6 +22,9 @@ from ._types import (
     Sizes,
     Windows,
 )
+from .costs import LayerCost
+from .geometry import Field
+from .networks import NETWORKS, Layer, NetworkCost
 
 D = TypeVar("D", bound=np.generic)
 

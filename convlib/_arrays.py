@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, reduce
 from itertools import islice
 from types import ModuleType
@@ -28,6 +28,25 @@ def is_tensor(x: object) -> bool:
     # No type while another thread is half way through the import, or where a stub stands for torch.
     tensor = getattr(sys.modules.get("torch"), "Tensor", None)
     return isinstance(tensor, type) and isinstance(x, tensor)
+
+
+OLDEST_TORCH = "2.4"  # as the extra `torch` asks for; this name is the youngest that convlib needs
+_YOUNGEST = "is_autocast_available"
+
+
+def supported(tensor: Array) -> Array:
+    """`tensor`, unless its torch is too old for convlib: a `RuntimeError` says so.
+
+    A look for one name, each time: a compiler could follow neither a cache nor a flag.
+    """
+    torch = sys.modules["torch"]
+    if not hasattr(getattr(torch, "amp", None), _YOUNGEST):
+        raise RuntimeError(
+            f"convlib needs torch {OLDEST_TORCH} or newer for tensors; this is torch "
+            f"{getattr(torch, '__version__', 'of no version')}. "
+            f'Use pip install --upgrade "torch>={OLDEST_TORCH}", or NumPy arrays.'
+        )
+    return tensor
 
 
 def namespace(x: Array) -> ModuleType:
@@ -188,26 +207,3 @@ def channel_sums(x: Array) -> Array:
 def _block(n: int) -> int:
     """The largest divisor of n that is no longer than `BLOCK`, and not much shorter, or `BLOCK`."""
     return next((size for size in range(BLOCK, BLOCK // 4, -1) if n % size == 0), BLOCK)
-
-
-@cache
-def pointwise_function() -> Any:
-    """The class whose ``apply(x, value, slope)`` is ``value(x)``, with derivative ``slope(x)``.
-
-    For maps of single elements on tensors. autograd asks `slope`, and does not look at the steps
-    inside `value`. Made at its first use: torch is never imported here.
-    """
-    function: Any = sys.modules["torch"].autograd.Function
-
-    class Pointwise(function):  # type: ignore[misc]
-        @staticmethod
-        def forward(ctx: Any, x: Array, value: Callable[[Array], Array], slope: object) -> Array:
-            ctx.save_for_backward(x)
-            ctx.slope = slope
-            return value(x)
-
-        @staticmethod
-        def backward(ctx: Any, grad: Array) -> tuple[Array, None, None]:
-            return grad * ctx.slope(*ctx.saved_tensors), None, None
-
-    return Pointwise

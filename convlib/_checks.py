@@ -17,11 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    is_tensor,
-    namespace,
-)
+from ._arrays import Array, is_tensor, namespace, supported
 from ._types import IntOrInts, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,7 +82,7 @@ def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
         if type(a) is np.ndarray:
             return None
         if is_tensor(a):
-            return a
+            return supported(a)
     return None
 
 

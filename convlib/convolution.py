@@ -95,7 +95,7 @@ def conv(
     next calls, in the whole process, until ``clear_scratch``. Products are left to the BLAS and
     its threads; how many, nothing here changes. Large NumPy arrays, where most of the work is
     copies (up to 12 kernels in a group, "taps", "fft"), are shared among as many threads of the
-    call's own (with the extra ``convlib[threads]``). The same number of BLAS threads, and no other
+    call's own (with the extra ``convbook[threads]``). The same number of BLAS threads, and no other
     setting changed, gives the same bits, whoever else computes. For floating NumPy arrays an
     output is off by at most ``32 n eps`` of the larger of two sums of \|w\|\|x\|, that of its own
     window and what is usual in the layer (a median), with ``n = C/G*prod(kernel)`` and the eps of

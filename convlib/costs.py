@@ -102,23 +102,16 @@ def conv_cost(
     >>> round(cost.blow_up, 2)
     7.1
     """
-    x_sizes = _shape("x_shape", x_shape)
-    weight_sizes = _shape("weight_shape", weight_shape)
-    if len(x_sizes) != len(weight_sizes):
-        raise BadValue(
-            f"x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
-            f"as many axes as each other; got {x_sizes} and {weight_sizes}."
-        )
+    x_sizes, weight_sizes = _shapes(x_shape, weight_shape)
     check_flags(bias=bias)
     groups = one_int("groups", groups, least=1)
     itemsize = one_int("itemsize", itemsize, least=1)
     check_channels(x_sizes, weight_sizes, groups, "x_shape weight_shape")
-    batch, size = x_sizes[0], x_sizes[2:]
-    (kernels, seen), kernel = weight_sizes[:2], weight_sizes[2:]
-    window = make_window(kernel, stride, padding, dilation, len(kernel))
-    check_fits(window, size)
-    out = window.output_size(size)
-    row, outputs = seen * math.prod(kernel), batch * math.prod(out)
+    (batch, _, *size), (kernels, depth, *kernel) = x_sizes, weight_sizes
+    window = make_window(tuple(kernel), stride, padding, dilation, len(kernel))
+    check_fits(window, tuple(size))
+    out = window.output_size(tuple(size))
+    row, outputs = depth * math.prod(kernel), batch * math.prod(out)
     parameters = kernels * (row + bias)
     return LayerCost(
         output_shape=(batch, kernels, *out),
@@ -129,6 +122,17 @@ def conv_cost(
         output_bytes=outputs * kernels * itemsize,
         column_bytes=outputs * groups * row * itemsize,
     )
+
+
+def _shapes(x_shape: Ints | list[int], weight_shape: Ints | list[int]) -> tuple[Ints, Ints]:
+    """Both shapes, checked."""
+    sizes = _shape("x_shape", x_shape), _shape("weight_shape", weight_shape)
+    if len(sizes[0]) != len(sizes[1]):
+        raise BadValue(
+            f"x_shape (B, C, *spatial) and weight_shape (K, C/groups, *kernel) must have "
+            f"as many axes as each other; got {sizes[0]} and {sizes[1]}."
+        )
+    return sizes
 
 
 def _shape(name: str, shape: Sequence[int]) -> Ints:

@@ -208,11 +208,11 @@ def check_channels(
     """Raise unless the channels of `x` (B, C, ...) are those that `weight` (K, C/G, ...) reads."""
     x_name, weight_name = names.split()
     got = f"got {x_name}={x_shape}, {weight_name}={weight_shape}, groups={groups}."
-    channels, (kernels, seen) = x_shape[-len(weight_shape) + 1], weight_shape[:2]
-    if channels != groups * seen:
+    channels, (kernels, depth) = x_shape[-len(weight_shape) + 1], weight_shape[:2]
+    if channels != groups * depth:
         raise BadValue(
             f"x has {channels} channels, but weight and groups expect "
-            f"{groups} * {seen} = {groups * seen}; {got}"
+            f"{groups} * {depth} = {groups * depth}; {got}"
         )
     if kernels % groups:
         raise BadValue(
@@ -350,22 +350,17 @@ def transpose_window(
                 f"must be less than stride or dilation; got output_padding={op}, stride={s}, "
                 f"dilation={d}. Use output_padding <= {max(s, d) - 1}."
             )
-    pairs = tuple(
-        (before, after - op) for (before, after), op in zip(window.padding, extra, strict=True)
-    )
-    size = tuple(
-        (n - 1) * s + span - sum(pair)
-        for n, s, span, pair in zip(input_size, window.stride, window.span, pairs, strict=True)
-    )
-    for n, s, span, pair, o in zip(
-        input_size, window.stride, window.span, pairs, size, strict=True
-    ):
-        if o < 1:
+    pairs, size = [], []
+    axes = zip(input_size, window.stride, window.span, window.padding, extra, strict=True)
+    for n, s, span, (before, after), op in axes:
+        pairs.append((before, after - op))
+        size.append((n - 1) * s + span - sum(pairs[-1]))
+        if size[-1] < 1:
             raise BadValue(
                 f"nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
-                f"{sum(pair)} = {o}. Use less padding, or more output_padding."
+                f"{sum(pairs[-1])} = {size[-1]}. Use less padding, or more output_padding."
             )
-    return replace(window, padding=pairs), size
+    return replace(window, padding=tuple(pairs)), tuple(size)
 
 
 @public

@@ -11,9 +11,17 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
+
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "convlib.plot needs matplotlib, the extra convbook[plot]. "
+        'Use pip install "matplotlib>=3.9".',
+        name=missing.name,
+    ) from missing
 
 from ._arrays import (
     Array,

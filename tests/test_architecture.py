@@ -31,7 +31,7 @@ ALL = LAYERS | {
         "pooling",
         "adaptive_pooling",
     ),
-    *("_pooling", "_pooling_windows", "costs", "networks"),
+    *("costs", "networks"),
 }
 MAY_IMPORT = {
     "_types": set(),
@@ -48,7 +48,9 @@ MAY_IMPORT = {
     "convolution": LAYERS,
     "groups": LAYERS,
     "transpose": LAYERS,
-    "activations": CORE,
+    "_formulas": {"_arrays"},
+    "_pointwise": {"_arrays", "_checks", "_formulas"},
+    "activations": {"_types", "_arrays", "_checks", "_formulas", "_pointwise"},
     "_pooling": CORE,
     "_pooling_windows": CORE | {"_pooling"},
     "pooling": CORE | {"_pooling", "_pooling_windows"},

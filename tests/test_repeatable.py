@@ -1,6 +1,8 @@
 """Whether the comparison of two builds sees what differs, and what makes two builds alike."""
 
 import importlib.util
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -46,11 +48,58 @@ def test_differences_are_told(tmp_path, capsys):
     assert "3 pages and 0 other files compared" in said
 
 
-def test_a_stream_in_parts_is_one_text():
-    path = Path(__file__).parents[1] / "book" / "_ext" / "book_repeatable.py"
-    spec = importlib.util.spec_from_file_location("book_repeatable", path)
+def extension(name):
+    path = Path(__file__).parents[1] / "book" / "_ext" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_a_figure_hangs_on_no_last_bit():
+    """matplotlib names a clip by a hash of all digits, of which it prints six."""
+    plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    drawn = []
+    for hair in (0, 1e-13):
+        with plt.rc_context({"svg.hashsalt": "test", "svg.fonttype": "none"}):
+            fig = plt.figure(figsize=(3, 2))
+            ax = fig.add_axes((0.1 + hair, 0.1, 0.8, 0.8))
+            ax.plot([1, 2, 3], [0, 1, 0.5], "o-")
+            ax.scatter([1, 2], [0.5, 0.25])
+            page = io.StringIO()
+            fig.savefig(page, format="svg", metadata={"Date": None})
+            plt.close(fig)
+        drawn.append(page.getvalue())
+    assert drawn[0] != drawn[1]
+    one, other = (extension("book_figures").inlined(svg, "f-", "a line") for svg in drawn)
+    assert one == other
+    names, uses = (set(re.findall(p, one)) for p in (r'\bid="([^"]+)"', r"#(f-[^\")]+)[\")]"))
+    assert uses
+    assert uses <= names, "each clip and marker is still found"
+    assert not re.search(r"[0-9a-f]{10}", one)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<path d="M 0 -0 \nL 4.5 -0 \nL -0 -0.5 z"/>', '<path d="M 0 0 \nL 4.5 0 \nL 0 -0.5 z"/>'),
+        ('transform="translate(-0 7) rotate(-90)"', 'transform="translate(0 7) rotate(-90)"'),
+        ('<use x="20.298438" y="-0.000001"/>', '<use x="20.298" y="0"/>'),
+        ('<use x="20.298437" y="0.125"/>', '<use x="20.298" y="0.125"/>'),
+        ('d="M 0.187501 -3.187500"', 'd="M 0.188 -3.187"'),
+        ('d="M 0.187499 -3.187499"', 'd="M 0.188 -3.187"'),
+        ('transform="scale(0.015625)"',) * 2,
+        ('<g id="xtick_1"/><use href="#DejaVuSans-30"/>',) * 2,
+    ],
+)
+def test_the_last_digits_are_left_out(text, expected):
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    assert extension("book_figures").steadied(text) == expected
+
+
+def test_a_stream_in_parts_is_one_text():
+    module = extension("book_repeatable")
 
     def said(name, text):
         return {"output_type": "stream", "name": name, "text": text}

@@ -15,7 +15,7 @@ forward_ad = torch.autograd.forward_ad
 activations = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 close = torch.testing.assert_close
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),  # torch's own uses
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script"),  # torch's own uses
     pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr:UserWarning"),  # linearize
     pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`"),
 ]
@@ -221,7 +221,7 @@ def test_export(name):
 
 
 @functions
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit", "ignore::torch.jit.TracerWarning")
 def test_trace(name):
     f, inputs = function(name)
     close(torch.jit.trace(f, tuple(inputs), check_trace=False)(*inputs), f(*inputs))

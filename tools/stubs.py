@@ -108,8 +108,12 @@ def stub():
     functions = filter(inspect.isfunction, (getattr(cl, name) for name in cl.__all__))
     lines = [line for function in functions for line in signatures(function)]
     head = HEAD.format(imports="\n".join(imports(lines)), names=repr(cl.__all__))
-    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", STUB.name, "-"]
-    text = head + "\n".join(lines) + "\n"
+    return formatted(formatted(head + "\n".join(lines), "check", "--select=I", "--fix"), "format")
+
+
+def formatted(text, *command):
+    """What ruff makes of a text."""
+    command = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(STUB), "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 

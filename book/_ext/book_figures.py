@@ -38,10 +38,31 @@ def themed(svg):
     return re.sub(r'style="[^"]*"', lambda style: hexes.sub(colour, style[0]), svg)
 
 
+def steadied(svg):
+    """The same picture has the same text, whatever the last bits of its numbers.
+
+    Those hang on the number of threads. matplotlib names clips and markers by a hash of all digits:
+    here they are counted. It prints six decimals: three are kept, of a thousandth of a point. The
+    shift keeps what is a fraction of 2 or 10, as layouts are, off the edge of the rounding.
+    """
+    hashed = dict.fromkeys(re.findall(r'\bid="(\w*[0-9a-f]{10})"', svg))
+    numbers = {name: f"part-{number}" for number, name in enumerate(hashed, start=1)}
+    svg = re.sub(r"\b\w*[0-9a-f]{10}\b", lambda name: numbers.get(name[0], name[0]), svg)
+
+    def rounded(match):
+        if match[0].startswith(("scale", "matrix")):  # factors, of any size
+            return match[0]
+        return f"{float(match[0]) + 1.37e-5:.3f}".rstrip("0").rstrip(".")
+
+    svg = re.sub(r"\b(?:scale|matrix)\([^)]*\)|-?\d+\.\d{4,}", rounded, svg)
+    return re.sub(r'(?<=[ "(,])-0(?=[ "),\n])', "0", svg)
+
+
 def inlined(svg, prefix, alt):
     """Make a stand-alone SVG fit to live inside a page."""
     svg = svg[svg.index("<svg") :]  # the XML prologue stays behind
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.S)
+    svg = steadied(svg)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)

@@ -8,7 +8,14 @@ extra ``labs``); nothing else of the library needs this.
 SlidingWindow(stride=2)
 """
 
-from ._lab import STATIC as STATIC
+try:
+    from ._lab import STATIC as STATIC
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        'convlib.labs needs anywidget, the extra convbook[labs]. Use pip install "anywidget>=0.9".',
+        name=missing.name,
+    ) from missing
+
 from .activations import Activations
 from .groups import Groups
 from .im2col import Im2col

@@ -64,12 +64,22 @@ def forward(maps: Maps, x: Array, weight: Array, layer: ConvLayer) -> Array:
     """
     if x.shape[0] == 0:  # not every FFT takes nothing
         return im2col.forward(x, weight, layer)
+    loudness = None if is_tensor(x) else Loudness(weight, layer.groups, maps.dtype)
+    y = _by_points(maps, x, weight, layer, loudness)
+    for block in loudness.too_loud(maps.growth) if loudness else ():
+        _by_columns(x, weight, layer, y, _cells(maps, block))
+    return y
+
+
+def _by_points(
+    maps: Maps, x: Array, weight: Array, layer: ConvLayer, loudness: Loudness | None
+) -> Array:
+    """All blocks by products of points; how loud they are, `loudness` is told."""
     by_group = (layer.groups, layer.kernels)
     y = new((x.shape[0], *by_group, *layer.out), beside(x, weight), maps.dtype, fill=False)
     threads = threads_for(x, x.shape, y.shape, uses=maps.uses(layer.kernels))
     blocks = _blocks(maps, layer, threads)
     grouped = cast(weight, maps.dtype).reshape(*by_group, *weight.shape[1:])
-    loudness = None if is_tensor(x) else Loudness(weight, layer.groups, maps.dtype)
 
     def compute(piece: tuple[Block, slice], scratch: Scratch) -> None:
         block, chosen = piece
@@ -88,10 +98,7 @@ def forward(maps: Maps, x: Array, weight: Array, layer: ConvLayer) -> Array:
 
     pieces = product(blocks, _kernel_blocks(maps, layer, max(1, threads // len(blocks))))
     run(compute, pieces, y, threads=threads, keep=keeps_scratch(x, weight))
-    y = y.reshape(layer.y_shape)
-    for block in loudness.too_loud(maps.growth) if loudness else ():
-        _by_columns(x, weight, layer, y, _cells(maps, block))
-    return y
+    return y.reshape(layer.y_shape)
 
 
 def _by_columns(x: Array, weight: Array, layer: ConvLayer, y: Array, box: Block) -> None:

@@ -13,12 +13,13 @@ from itertools import pairwise
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+import yaml
 from book.built import CHAPTERS, HTML, PAGES, ROOT, text_of
 from bs4 import BeautifulSoup
 from PIL import Image
 
 NOTEBOOKS = [page for page in CHAPTERS if (ROOT / page).with_suffix(".ipynb").is_file()]
-SITE = "https://convolution-book.github.io/"
+SITE = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["html"]["baseurl"]
 
 each_page = pytest.mark.parametrize("page", PAGES)
 each_chapter = pytest.mark.parametrize("page", CHAPTERS)

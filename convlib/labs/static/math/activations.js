@@ -1,4 +1,4 @@
-// Activation functions, as in convlib/activations.py: each value beside its slope, for one number.
+// Activation functions, as in convlib/_formulas.py: each value beside its slope, for one number.
 //
 // The formulas hold on the whole line, infinities too: where a product would be 0 * infinity, the
 // number is clipped at TAIL first.
