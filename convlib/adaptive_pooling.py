@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import reduce
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import _transforms
 from ._arrays import (
     Array,
     accumulator,
@@ -25,32 +23,104 @@ from ._arrays import (
 from ._checks import (
     BadValue,
     Host,
+    check_arrays,
     check_flags,
+    check_grad,
     check_memory,
     per_axis,
     public,
 )
-from ._types import IntOrInts, Ints, Padding, Sizes
-from .geometry import (
-    make_window,
-)
-from .pooling import (
+from ._pooling import (
     FLOATS,
-    as_array,
+    Reads,
+    add_parts,
     cell_numbers,
-    check_gradient,
     check_indices,
     check_input,
-    check_winners,
-    first_maximum,
     gather,
     in_memory,
-    outer,
+    parts,
     put_back,
-    spread_out,
+    region_sizes,
+    winners,
 )
+from ._types import IntOrInts, Ints, Padding, Sizes
+from .geometry import make_window
 
-Spans = list[list[tuple[int, int]]]  # (start, stop) of every output cell, for every axis
+# ---- the average ----
+
+
+@public
+def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
+    r"""Average over as many regions as asked for, whatever the input's size.
+
+    .. math:: y_u = \frac{1}{b_u - a_u} \sum_{t=a_u}^{b_u - 1} x_t, \qquad
+              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
+
+    along each axis: regions that are not all alike overlap.
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``. Floating point.
+    output_size : int, or one int or None per axis
+        At least 1; None keeps the axis.
+
+    Returns
+    -------
+    array (B, C, *output_size)
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point, or `output_size` does not fit.
+
+    Notes
+    -----
+    One sum a region and axis; float16 and bfloat16 are summed in float32. Same results as
+    ``torch.nn.functional.adaptive_avg_pool1d``, ``adaptive_avg_pool2d`` and
+    ``adaptive_avg_pool3d``.  Book: "Max, average, global".
+
+    Examples
+    --------
+    >>> adaptive_avg_pool(np.array([[[0., 2., 4., 6., 8.]]]), 2)        # cells 0 to 2, 2 to 4
+    array([[[2., 6.]]])
+    """
+    return _average(x, output_size)
+
+
+@public
+def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    r"""Gradient of `adaptive_avg_pool` in its input: each region's gradient, evenly divided.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ a_u \le t < b_u} \frac{g_u}{b_u - a_u}
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *output_size)
+    x, output_size
+        As for `adaptive_avg_pool`; of `x`, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adaptive_avg_pool` does, and where `grad_output` has not the shape of the output.
+
+    Notes
+    -----
+    One addition a region and axis.  Book: "Max, average, global".
+
+    Examples
+    --------
+    >>> adaptive_avg_pool_backward(np.array([[[3., 6.]]]), np.zeros((1, 1, 5)), 2)
+    array([[[1., 1., 3., 2., 2.]]])
+    """
+    return _average_backward(grad_output, x, output_size)
 
 
 @public
@@ -86,12 +156,12 @@ def global_avg_pool(x: Array) -> Array:
     array([[[3.],
             [1.]]])
     """
-    return _average(x, _check(x, 1, FLOATS))
+    return _average(x, 1)
 
 
 @public
 def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
-    r"""Gradient of `global_avg_pool` in its input: every cell gets an equal share.
+    r"""Gradient of `global_avg_pool` in its input: evenly divided among the cells.
 
     .. math:: \frac{\partial \ell}{\partial x_{b,c,h,w}} = \frac{g_{b,c}}{HW}
 
@@ -121,6 +191,135 @@ def global_avg_pool_backward(grad_output: Array, x: Array) -> Array:
     array([[[2., 2., 2.]]])
     """
     return _average_backward(grad_output, x, 1)
+
+
+def _average(x: Array, output_size: Sizes) -> Array:
+    out = _check(x, output_size, FLOATS)
+    total = _each_region(cast(x, accumulator(x)), out, _sum)
+    return cast(total / _region_sizes(x, total), x.dtype)
+
+
+def _average_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
+    out = _check(x, output_size, FLOATS)
+    check_arrays(x=x, grad_output=grad_output)
+    check_grad(grad_output, (*x.shape[:2], *out))
+    grad = cast(grad_output, accumulator(x))
+    grad = grad / _region_sizes(x, grad)
+    for axis, (n, o) in enumerate(zip(x.shape[2:], out, strict=True), start=2):
+        values = [*parts(grad, [slice(u, u + 1) for u in range(o)], axis)]
+        grad = add_parts(values, _regions(n, o), axis, n)
+    return cast(grad, x.dtype)
+
+
+def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
+    """The sums of whole grids, or along one axis."""
+    if not keepdims:
+        return axis_sums(x, axes)
+    if is_tensor(x):
+        return x.sum(axes, keepdims=True)
+    batch, channels, *size = x.shape
+    sums = row_sums(x.reshape(batch, channels, math.prod(size)))
+    return sums.reshape(batch, channels, *(1 for _ in size))
+
+
+def _region_sizes(x: Array, like: Array) -> Array:
+    """Cells in each region: (*out), in the dtype of `like` (B, C, *out)."""
+    xp = namespace(like) if is_transformed(like) else np  # a compiler wants one library
+    lengths = []
+    for n, o in zip(x.shape[2:], like.shape[2:], strict=True):
+        u = xp.arange(o, device="cpu")
+        lengths.append(-(-(u + 1) * n // o) - u * n // o)
+    return region_sizes(lengths, like)
+
+
+# ---- the maximum ----
+
+
+@public
+def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = False) -> Array:
+    r"""Keep the maximum of as many regions as asked for, whatever the input's size.
+
+    .. math:: y_u = \max_{a_u \le t < b_u} x_t, \qquad
+              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
+
+    Parameters
+    ----------
+    x : array (B, C, *spatial)
+        With the batch axis: an image alone is ``x[None]``. Floating point.
+    output_size : int, or one int or None per axis
+        At least 1; None keeps the axis.
+    return_indices : bool
+        Give the winners' cells too, as `max_pool` does.
+
+    Returns
+    -------
+    array (B, C, *output_size), or two of them
+        The maxima and, with `return_indices`, the winners' flat positions as int64. Of equal cells
+        the first one wins; a NaN wins over all, and of several NaNs the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `x` is unbatched or not floating point, or `output_size` does not fit.
+
+    Notes
+    -----
+    On tensors autograd flows, to the winner alone. Same results as
+    ``torch.nn.functional.adaptive_max_pool1d``, ``adaptive_max_pool2d`` and
+    ``adaptive_max_pool3d``.  Book: "Max, average, global".
+
+    Examples
+    --------
+    >>> adaptive_max_pool(np.array([[[0., 9., 4., 6., 8.]]]), 2, return_indices=True)
+    (array([[[9., 8.]]]), array([[[1, 4]]]))
+    """
+    check_flags(return_indices=return_indices)
+    out = _check(x, output_size, FLOATS)
+    if not return_indices:
+        return _maximum(x, out)
+    cells = _winners(x, out)
+    return gather(x, cells), cells
+
+
+@public
+def adaptive_max_pool_backward(
+    grad_output: Array, x: Array, output_size: Sizes, *, indices: Array | None = None
+) -> Array:
+    r"""Gradient of `adaptive_max_pool` in its input: each region's winner receives all.
+
+    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ \operatorname{argmax}(u) = t} g_u
+
+    Parameters
+    ----------
+    grad_output : array (B, C, *output_size)
+    x, output_size
+        As for `adaptive_max_pool`.
+    indices : array (B, C, *output_size) of int64, optional
+        The winners, as `adaptive_max_pool` gave them with ``return_indices=True``: nobody searches
+        again, and of `x`, only the shape matters.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adaptive_max_pool` does, and where `grad_output` has not the shape of the output, or
+        `indices` neither, no int64, or a position outside `x`.
+
+    Notes
+    -----
+    The winners are found anew, unless they are given.  Book: "Max, average, global".
+
+    Examples
+    --------
+    >>> x = np.array([[[0., 2., 4., 3., 1.]]])
+    >>> adaptive_max_pool_backward(np.array([[[10., 20.]]]), x, 2)      # cell 2 wins twice
+    array([[[ 0.,  0., 30.,  0.,  0.]]])
+    """
+    return _maximum_backward(grad_output, x, output_size, indices)
 
 
 @public
@@ -191,164 +390,76 @@ def global_max_pool_backward(grad_output: Array, x: Array) -> Array:
     return _maximum_backward(grad_output, x, 1)
 
 
-@public
-def adaptive_avg_pool(x: Array, output_size: Sizes) -> Array:
-    r"""Average over as many regions as asked for, whatever the input's size.
-
-    .. math:: y_u = \frac{1}{b_u - a_u} \sum_{t=a_u}^{b_u - 1} x_t, \qquad
-              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
-
-    along each axis: regions that are not all alike overlap.
-
-    Parameters
-    ----------
-    x : array (B, C, *spatial)
-        With the batch axis: an image alone is ``x[None]``. Floating point.
-    output_size : int, or one int or None per axis
-        At least 1; None keeps the axis.
-
-    Returns
-    -------
-    array (B, C, *output_size)
-
-    Raises
-    ------
-    TypeError, ValueError
-        `x` is unbatched or not floating point, or `output_size` does not fit.
-
-    Notes
-    -----
-    One sum a region and axis; float16 and bfloat16 are summed in float32. Same results as
-    ``torch.nn.functional.adaptive_avg_pool1d``, ``adaptive_avg_pool2d`` and
-    ``adaptive_avg_pool3d``.  Book: "Max, average, global".
-
-    Examples
-    --------
-    >>> adaptive_avg_pool(np.array([[[0., 2., 4., 6., 8.]]]), 2)        # cells 0 to 2, 2 to 4
-    array([[[2., 6.]]])
-    """
-    return _average(x, _check(x, output_size, FLOATS))
+def _maximum(x: Array, out: Ints) -> Array:
+    if is_recording(x) or is_transformed(x):
+        return gather(x, _winners(x, out))
+    return cast(_each_region(x, out, namespace(x).amax), x.dtype)  # whatever its order of bytes
 
 
-@public
-def adaptive_avg_pool_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
-    r"""Gradient of `adaptive_avg_pool` in its input: each region's gradient, in equal shares.
-
-    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ a_u \le t < b_u} \frac{g_u}{b_u - a_u}
-
-    Parameters
-    ----------
-    grad_output : array (B, C, *output_size)
-    x, output_size
-        As for `adaptive_avg_pool`; of `x`, only the shape matters.
-
-    Returns
-    -------
-    array
-        Of the shape and dtype of `x`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `adaptive_avg_pool` does, and where `grad_output` has not the shape of the output.
-
-    Notes
-    -----
-    One addition a region and axis.  Book: "Max, average, global".
-
-    Examples
-    --------
-    >>> adaptive_avg_pool_backward(np.array([[[3., 6.]]]), np.zeros((1, 1, 5)), 2)
-    array([[[1., 1., 3., 2., 2.]]])
-    """
-    return _average_backward(grad_output, x, output_size)
-
-
-@public
-def adaptive_max_pool(x: Array, output_size: Sizes, *, return_indices: bool = False) -> Array:
-    r"""Keep the maximum of as many regions as asked for, whatever the input's size.
-
-    .. math:: y_u = \max_{a_u \le t < b_u} x_t, \qquad
-              a_u = \lfloor u\,n/n' \rfloor,\quad b_u = \lceil (u+1)\,n/n' \rceil
-
-    Parameters
-    ----------
-    x : array (B, C, *spatial)
-        With the batch axis: an image alone is ``x[None]``. Floating point.
-    output_size : int, or one int or None per axis
-        At least 1; None keeps the axis.
-    return_indices : bool
-        Give the winners' cells too, as `max_pool` does.
-
-    Returns
-    -------
-    array (B, C, *output_size), or two of them
-        The maxima and, with `return_indices`, the winners' flat positions as int64. Of equal cells
-        the first one wins; a NaN wins over all, and of several NaNs the last.
-
-    Raises
-    ------
-    TypeError, ValueError
-        `x` is unbatched or not floating point, or `output_size` does not fit.
-
-    Notes
-    -----
-    On tensors autograd flows, to the winner alone. Same results as
-    ``torch.nn.functional.adaptive_max_pool1d``, ``adaptive_max_pool2d`` and
-    ``adaptive_max_pool3d``.  Book: "Max, average, global".
-
-    Examples
-    --------
-    >>> adaptive_max_pool(np.array([[[0., 9., 4., 6., 8.]]]), 2, return_indices=True)
-    (array([[[9., 8.]]]), array([[[1, 4]]]))
-    """
-    check_flags(return_indices=return_indices)
-    out = _check(x, output_size, FLOATS)
-    if not return_indices:
-        return _maximum(x, out)
-    cells = _winners(x, _regions(x, out))
-    return gather(x, cells), cells
-
-
-@public
-def adaptive_max_pool_backward(
-    grad_output: Array, x: Array, output_size: Sizes, *, indices: Array | None = None
+def _maximum_backward(
+    grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
 ) -> Array:
-    r"""Gradient of `adaptive_max_pool` in its input: each region's winner receives all.
+    out = _check(x, output_size, FLOATS)
+    check_arrays(x=x, grad_output=grad_output)
+    check_grad(grad_output, (*x.shape[:2], *out))
+    if indices is None:
+        indices = _winners(x, out)
+    else:
+        check_indices(indices, x, (*x.shape[:2], *out), tuple(x.shape[2:]))
+    return put_back(grad_output, indices, x)
 
-    .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u:\ \operatorname{argmax}(u) = t} g_u
 
-    Parameters
-    ----------
-    grad_output : array (B, C, *output_size)
-    x, output_size
-        As for `adaptive_max_pool`.
-    indices : array (B, C, *output_size) of int64, optional
-        The winners, as `adaptive_max_pool` gave them with ``return_indices=True``: nobody searches
-        again, and of `x`, only the shape matters.
+def _winners(x: Array, out: Ints) -> Array:
+    """The flat position in `x` of every region's first maximum: (B, C, *out) of int64."""
+    x = x.detach() if is_tensor(x) else x  # a position has no gradient
+    cells = [_cells(x, n, o) for n, o in zip(x.shape[2:], out, strict=True)]
+    return winners(x, cell_numbers(x), cells)
 
-    Returns
-    -------
-    array
-        Of the shape and dtype of `x`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `adaptive_max_pool` does, and where `grad_output` has not the shape of the output, or
-        `indices` neither, no int64, or a position outside `x`.
+# ---- regions: n cells along one axis make o of them ----
 
-    Notes
-    -----
-    The winners are found anew, unless they are given.  Book: "Max, average, global".
 
-    Examples
-    --------
-    >>> x = np.array([[[0., 2., 4., 3., 1.]]])
-    >>> adaptive_max_pool_backward(np.array([[[10., 20.]]]), x, 2)      # cell 2 wins twice
-    array([[[ 0.,  0., 30.,  0.,  0.]]])
-    """
-    return _maximum_backward(grad_output, x, output_size, indices)
+def _regions(n: int, o: int) -> list[slice]:
+    """Each of the regions, as a slice."""
+    return [slice(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
+
+
+def _cells(x: Array, n: int, o: int) -> Reads | Array:
+    """The t-th cell of every region, for each t; a region that has ended repeats its last one."""
+    if is_transformed(x):  # a table (o, t), made in as many steps for any size
+        u, t = (namespace(x).arange(count, device=x.device) for count in (o, n // o + 2))
+        return ((u * n // o)[:, None] + t).minimum(-(-(u + 1) * n // o)[:, None] - 1)
+    if n % o == 0:
+        return [slice(t, n, n // o) for t in range(n // o)]
+    regions = _regions(n, o)
+    longest = max(region.stop - region.start for region in regions)
+    return [[min(r.start + t, r.stop - 1) for r in regions] for t in range(longest)]
+
+
+def _each_region(x: Array, out: Ints, summary: Callable[..., Array]) -> Array:
+    """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
+    if max(out) == 1:
+        return summary(x, tuple(range(2, x.ndim)), keepdims=True)
+    for axis, (n, o) in enumerate(zip(x.shape[2:], out, strict=True), start=2):
+        regions = [summary(part, axis) for part in parts(x, _regions(n, o), axis)]
+        x = namespace(x).stack(regions, axis)
+    return x
+
+
+def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
+    """Check, and give the number of regions of every axis."""
+    check_input(x, dtypes, output_size=output_size)
+    size = tuple(x.shape[2:])
+    asked: object = output_size
+    if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
+        asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
+    out = per_axis("output_size", asked, len(size), least=1)  # type: ignore[arg-type]
+    check_memory(x, the_output=(*x.shape[:2], *out))
+    check_memory(Host, the_table_of_regions=(64, max(out)))  # a slice each, and a part
+    return out
+
+
+# ---- unpooling ----
 
 
 @public
@@ -451,171 +562,9 @@ def max_unpool_backward(
     array([[[2., 3.]]])
     """
     shape = _check_unpool(x, indices, kernel_size, stride, padding, output_size)
-    check_gradient(grad_output, x, shape[2:])
+    check_arrays(x=x, grad_output=grad_output)
+    check_grad(grad_output, shape)
     return gather(grad_output, indices)
-
-
-# ---- regions ----
-
-
-def _regions(x: Array, out: Ints) -> Spans:
-    """The regions of every axis of `x`."""
-    return [
-        [(u * n // o, -(-(u + 1) * n // o)) for u in range(o)]
-        for n, o in zip(x.shape[2:], out, strict=True)
-    ]
-
-
-def _each_region(x: Array, spans: Spans, summary: Callable[..., Array]) -> Array:
-    """Reduce the regions of one axis after the other with ``summary(part, axis)``."""
-    if _is_global(spans):
-        return summary(x, tuple(range(2, x.ndim)), keepdims=True)
-    for axis, regions in enumerate(spans, start=2):
-        lead = (slice(None),) * axis
-        parts = [summary(x[(*lead, slice(a, b))], axis) for a, b in regions]
-        x = namespace(x).stack(parts, axis)
-    return x
-
-
-def _is_global(spans: Spans) -> bool:
-    return all(len(regions) == 1 for regions in spans)
-
-
-def _sum(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
-    """The sums of whole grids, or along one axis."""
-    if not keepdims:
-        return axis_sums(x, axes)
-    if is_tensor(x):
-        return x.sum(axes, keepdims=True)
-    batch, channels, *size = x.shape
-    sums = row_sums(x.reshape(batch, channels, math.prod(size)))
-    return sums.reshape(batch, channels, *(1 for _ in size))
-
-
-def _average(x: Array, out: Ints) -> Array:
-    spans = _regions(x, out)
-    total = _each_region(cast(x, accumulator(x)), spans, _sum)
-    return cast(total / _counts(spans, total), x.dtype)
-
-
-def _average_backward(grad_output: Array, x: Array, output_size: Sizes) -> Array:
-    out = _check(x, output_size, FLOATS)
-    check_gradient(grad_output, x, out)
-    spans, grad = _regions(x, out), cast(grad_output, accumulator(x))
-    grad = grad / _counts(spans, grad)
-    for axis, regions in enumerate(spans, start=2):
-        if is_transformed(grad):
-            grad = _spread(grad, regions, axis)
-            continue
-        lead = (slice(None),) * axis
-        grown = new((*grad.shape[:axis], x.shape[axis], *grad.shape[axis + 1 :]), grad)
-        for u, (a, b) in enumerate(regions):
-            cells = grown[(*lead, slice(a, b))]
-            cells += grad[(*lead, slice(u, u + 1))]
-        grad = grown
-    return cast(grad, x.dtype)
-
-
-def _spread(grad: Array, regions: list[tuple[int, int]], axis: int) -> Array:
-    """What each region of one axis holds, added to all its cells: for torch's transforms."""
-    cells, stop = _cells(grad, regions)
-    inside = (cells < stop).reshape(*cells.shape, *(1,) * (grad.ndim - axis - 1))
-    parts = namespace(grad).where(inside, grad.unsqueeze(axis + 1), 0).flatten(axis, axis + 1)
-    return _transforms.put(parts, axis, cells.minimum(stop - 1).reshape(-1), regions[-1][1])
-
-
-def _counts(spans: Spans, like: Array) -> Array:
-    """Cells in each region: the product of its lengths."""
-    xp = namespace(like) if is_transformed(like) else np
-    lengths = []
-    for regions in spans:
-        n, out = regions[-1][1], len(regions)
-        u = xp.arange(out, device="cpu")
-        lengths.append(-(-(u + 1) * n // out) - u * n // out)
-    return as_array(reduce(outer, lengths), like)
-
-
-def _maximum(x: Array, out: Ints) -> Array:
-    spans = _regions(x, out)
-    if is_recording(x) or is_transformed(x):
-        return gather(x, _winners(x, spans))
-    return cast(_each_region(x, spans, namespace(x).amax), x.dtype)  # whatever its order of bytes
-
-
-def _maximum_backward(
-    grad_output: Array, x: Array, output_size: Sizes, indices: Array | None = None
-) -> Array:
-    out = _check(x, output_size, FLOATS)
-    check_gradient(grad_output, x, out)
-    if indices is None:
-        return put_back(grad_output, _winners(x, _regions(x, out)), x)
-    check_winners(indices, x, out)
-    return put_back(grad_output, indices, x)
-
-
-def _winners(x: Array, spans: Spans) -> Array:
-    """The flat position in `x` of every region's first maximum."""
-    best, cell = (x.detach() if is_tensor(x) else x), cell_numbers(x)
-    for axis in reversed(range(x.ndim - 2)):  # rows first, as for `max_pool`
-        if is_transformed(x):
-            best, cell = _first_maxima(best, cell, spans[axis], axis + 2)
-        else:
-            best, cell = first_maximum(_taps(best, cell, spans[axis], axis + 2))
-    return spread_out(cell, best.shape)
-
-
-def _cells(like: Array, regions: list[tuple[int, int]]) -> tuple[Array, Array]:
-    """As tensors: as many cells from each region's first one on (out, t); its end (out, 1)."""
-    n, out = regions[-1][1], len(regions)
-    u, t = (namespace(like).arange(count, device=like.device) for count in (out, n // out + 2))
-    return (u * n // out)[:, None] + t, -(-(u + 1) * n // out)[:, None]
-
-
-def _first_maxima(
-    x: Array, cells: Array, regions: list[tuple[int, int]], axis: int
-) -> tuple[Array, Array]:
-    """`first_maximum` of every region at once: as many steps of torch's, whatever the size."""
-    n, xp = regions[-1][1], namespace(x)
-    cells_of, stop = _cells(x, regions)
-    read = cells_of.minimum(stop - 1)  # at the end its last cell over again
-    taps, numbers = (
-        a.index_select(axis, read.reshape(-1)).unflatten(axis, read.shape) for a in (x, cells)
-    )  # (..., out, t, ...)
-    along, t = axis + 1, xp.arange(read.shape[1], device=x.device)
-    t = t.reshape(-1, *(1,) * (x.ndim - axis - 1))
-    best = taps.amax(along, keepdim=True)
-    wins = (taps == best) | (taps != taps)
-    earliest = xp.where(wins, t, n).amin(along, keepdim=True)
-    latest = xp.where(wins, t, -1).amax(along, keepdim=True)
-    at = xp.where(best != best, latest, earliest)
-    cells = numbers.expand(taps.shape).gather(along, at)
-    return best.squeeze(along), cells.squeeze(along)
-
-
-def _taps(
-    x: Array, cells: Array, regions: list[tuple[int, int]], axis: int
-) -> Iterator[tuple[Array, Array]]:
-    """The t-th cell of every region, for each t; a region that has ended repeats its last one."""
-    lead = (slice(None),) * axis
-    for t in range(max(b - a for a, b in regions)):
-        read = (*lead, [min(a + t, b - 1) for a, b in regions])
-        yield x[read], cells[read]
-
-
-# ---- checks ----
-
-
-def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
-    """Check, and give the number of regions of every axis."""
-    check_input(x, dtypes, output_size=output_size)
-    size = tuple(x.shape[2:])
-    asked: object = output_size
-    if isinstance(output_size, (tuple, list)) and len(output_size) == len(size):
-        asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
-    out = per_axis("output_size", asked, len(size), least=1)  # type: ignore[arg-type]
-    check_memory(x, the_output=(*x.shape[:2], *out))
-    check_memory(Host, the_table_of_regions=(64, max(out)))  # a part, a slice each
-    return out
 
 
 def _check_unpool(
@@ -631,8 +580,8 @@ def _check_unpool(
     check_input(x, FLOATS, **options, output_size=output_size)
     size = _unpooled_size(tuple(x.shape[2:]), kernel_size, stride, padding, output_size)
     check_memory(x, the_output=(*x.shape[:2], *size))
-    shape, repair = tuple(x.shape), "Give the pooling's options and input size as output_size."
-    check_indices(indices, x, "x", shape, "the output", size, repair)
+    repair = "Give the pooling's options and input size as output_size."
+    check_indices(indices, x, tuple(x.shape), size, "x", "the output", repair)
     return (*x.shape[:2], *size)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
 
 from ._arrays import (
+    BLOCK,
+    CHAIN,
     Array,
     accumulator,
     cast,
@@ -22,9 +23,7 @@ from ._arrays import (
     is_tensor,
     is_transformed,
     is_whole,
-    moveaxis,
     namespace,
-    new,
     pairwise,
 )
 from ._checks import (
@@ -34,19 +33,27 @@ from ._checks import (
     check_arrays,
     check_flags,
     check_grad,
-    check_memory,
-    check_spatial,
     one_int,
     public,
 )
-from ._types import IntOrInts, Ints, Padding
-from ._windows import pad, scatter, unpad, windows
-from .geometry import (
-    Pairs,
-    Window,
-    check_fits,
-    make_window,
+from ._pooling import (
+    FLOATS,
+    add_parts,
+    broadcast_copy,
+    cell_numbers,
+    check_indices,
+    check_input,
+    gather,
+    parts,
+    put_back,
+    winners,
 )
+from ._pooling_windows import check_window, window_reads, window_sizes
+from ._types import IntOrInts, Ints, Padding
+from ._windows import pad, unpad
+from .geometry import Pairs, Window
+
+# ---- the maximum ----
 
 
 @public
@@ -114,7 +121,7 @@ def max_pool(
     (array([[[3.]]]), array([[[0]]]))
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(x, None, *options)
+    window, out = check_window(x, None, *options)
     check_flags(return_indices=return_indices)
     if not return_indices:
         return _max(x, window, out)
@@ -173,12 +180,52 @@ def max_pool_backward(
     array([[[10.,  0.,  0., 20.]]])
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(x, None, *options)
-    check_gradient(grad_output, x, out)
+    window, out = check_window(x, None, *options)
+    check_arrays(x=x, grad_output=grad_output)
+    check_input(x, FLOATS)  # integers have maxima, but no gradient
+    check_grad(grad_output, (*x.shape[:2], *out))
     if indices is None:
-        return put_back(grad_output, _winners(x, window, out), x)
-    check_winners(indices, x, out)
+        indices = _winners(x, window, out)
+    else:
+        check_indices(indices, x, (*x.shape[:2], *out), tuple(x.shape[2:]))
     return put_back(grad_output, indices, x)
+
+
+def _winners(x: Array, window: Window, out: Ints) -> Array:
+    """The flat position in `x` of every window's first maximum: (B, C, *out) of int64."""
+    x = x.detach() if is_tensor(x) else x  # a position has no gradient
+    reads, pairs = window_reads(x, window, tuple(x.shape[2:]), out)
+    numbers = pad(cell_numbers(x) + 1, pairs) - 1  # -1 outside, where the lowest value stands
+    return winners(_pad_lowest(x, pairs), numbers, reads)
+
+
+def _max(x: Array, window: Window, out: Ints) -> Array:
+    """The maximum of every window: where nobody asks for its place, one comparison a tap."""
+    if is_recording(x) or is_transformed(x):
+        return gather(x, _winners(x, window, out))
+    reads, pairs = window_reads(x, window, tuple(x.shape[2:]), out)
+    best = _pad_lowest(x, pairs)
+    for axis, taps in reversed([*enumerate(reads, start=2)]):
+        best = reduce(namespace(x).maximum, parts(best, taps, axis))
+    if all(len(taps) == 1 for taps in reads):  # nothing was compared: a view
+        best = broadcast_copy(best, best.shape)
+    return cast(best, x.dtype)  # whatever its order of bytes
+
+
+def _pad_lowest(x: Array, pairs: Pairs) -> Array:
+    """`x` padded with the lowest value of its dtype."""
+    padded = pad(x, pairs)
+    if any(count > 0 for pair in pairs for count in pair):
+        outside = pad(cell_numbers(x) + 1, pairs)[0, 0] == 0
+        whole = is_whole(x)  # torch's infinity has no limits of its own
+        lowest = namespace(x).iinfo(x.dtype).min if whole else -math.inf
+        if is_tensor(x):
+            return padded.masked_fill(outside, lowest)
+        padded[..., outside] = lowest
+    return padded
+
+
+# ---- the average ----
 
 
 @public
@@ -237,12 +284,12 @@ def avg_pool(
     (array([[[1., 5.]]]), array([[[2., 5.]]]))
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(x, f"{FLOATS} int64", *options)
+    window, out = check_window(x, f"{FLOATS} int64", *options)
     check_flags(count_include_pad=count_include_pad)
     override = _check_override(divisor_override)
     total = _sums(cast(x, accumulator(x)), window, out)
-    count = override or _counts(total, x, window, count_include_pad)
-    return cast(_divide(total, count), x.dtype)
+    divisor = override or window_sizes(total, x, window, count_include_pad)
+    return cast(_divide(total, divisor), x.dtype)
 
 
 @public
@@ -258,7 +305,7 @@ def avg_pool_backward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
-    r"""Gradient of `avg_pool` in its input: each window's gradient, in equal shares.
+    r"""Gradient of `avg_pool` in its input: each window's gradient, evenly divided.
 
     .. math:: \frac{\partial \ell}{\partial x_t} = \sum_{u \ni t} \frac{g_u}{m_u}
 
@@ -288,13 +335,68 @@ def avg_pool_backward(
     array([[[ 5.,  5., 10., 10.]]])
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(x, FLOATS, *options)
+    window, out = check_window(x, FLOATS, *options)
     check_flags(count_include_pad=count_include_pad)
     override = _check_override(divisor_override)
-    check_gradient(grad_output, x, out)
+    check_arrays(x=x, grad_output=grad_output)
+    check_grad(grad_output, (*x.shape[:2], *out))
     grad = cast(grad_output, accumulator(x))
-    share = grad / (override or _counts(grad, x, window, count_include_pad))
-    return cast(_spread(share, window, tuple(x.shape[2:])), x.dtype)
+    grad = grad / (override or window_sizes(grad, x, window, count_include_pad))
+    return cast(_spread(grad, window, tuple(x.shape[2:])), x.dtype)
+
+
+def _sums(x: Array, window: Window, out: Ints) -> Array:
+    """The sum of every window, with zeros outside `x`."""
+    reads, pairs = window_reads(x, window, tuple(x.shape[2:]), out)
+    total = pad(x, pairs)
+    for axis, taps in enumerate(reads, start=2):
+        total = pairwise(parts(total, taps, axis))
+    return total
+
+
+def _spread(grad: Array, window: Window, size: Ints) -> Array:
+    """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
+    reads, pairs = window_reads(grad, window, size, tuple(grad.shape[2:]))
+    for axis, (taps, n, pair) in enumerate(zip(reads, size, pairs, strict=True), start=2):
+        grad = _spread_axis(grad, taps, axis, n + sum(pair))
+    return unpad(grad, size, pairs)
+
+
+def _spread_axis(grad: Array, taps: Sequence[slice], axis: int, n: int) -> Array:
+    """Add the gradients of windows to each of their taps, among `n` cells along the axis.
+
+    Many taps are added in blocks, for the digits of the sums; larger blocks, where a tap is short.
+    """
+    if len(taps) <= BLOCK or is_transformed(grad):
+        return add_parts([grad] * len(taps), taps, axis, n)
+    many = max(BLOCK, CHAIN * n // grad.shape[axis])
+    blocks = (taps[start : start + many] for start in range(0, len(taps), many))
+    return pairwise(add_parts([grad] * len(block), block, axis, n) for block in blocks)
+
+
+def _divide(total: Array, divisor: Array) -> Array:
+    """``total / divisor``; for integers cut off towards zero, as C divides."""
+    if not is_whole(total):
+        return total / divisor
+    below, size = -abs(total), abs(divisor)  # not above 0: there is no room for the least int64
+    quotient = (below + size - 1) // size  # rounded up, so towards 0
+    return namespace(total).where((total < 0) != (divisor < 0), quotient, -quotient)
+
+
+def _check_override(value: object) -> int | None:
+    """Check `divisor_override`."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise BadType(f"divisor_override must be an int or None; got {value!r}.")
+    if value == 0:
+        raise BadValue(
+            "divisor_override must not be 0; got divisor_override=0. None counts the cells."
+        )
+    return one_int("divisor_override", int(value), least=-sys.maxsize)
+
+
+# ---- the power average ----
 
 
 @public
@@ -402,195 +504,28 @@ def lp_pool_backward(
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
     window, out, norm_type = _check_lp(x, norm_type, *options)
-    check_gradient(grad_output, x, out)
+    check_arrays(x=x, grad_output=grad_output)
+    check_grad(grad_output, (*x.shape[:2], *out))
     if math.isinf(norm_type):
         signed = math.copysign(1, norm_type) * abs(x)
         grad = put_back(grad_output, _winners(signed, window, out), x) * namespace(x).sign(x)
         return cast(grad, x.dtype)  # whatever its order of bytes
     total = _power_sums(x, norm_type, window, out)
-    share = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
-    share = share * _completion(share, x, window)
+    grad = cast(grad_output, total.dtype) * _root(total, 1 / norm_type - 1, 0.0)
+    grad = grad * _completion(grad, x, window)
     slope = cast(x, total.dtype) ** (norm_type - 1)
-    return cast(slope * _spread(share, window, tuple(x.shape[2:])), x.dtype)
-
-
-# ---- maxima ----
-
-
-def first_maximum(taps: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """The running maximum of taps (values, cells), and the cell that holds it: the one tie rule.
-
-    A later value must be greater to win, so the first maximum stays. A NaN wins over everything
-    before it and loses to a NaN only. What stands outside (cell -1) loses to any cell inside.
-    """
-    pairs = iter(taps)
-    best, cell = next(pairs)
-    xp = namespace(best)
-    for value, at in pairs:
-        better = (value > best) | (value != value) | (cell < 0)
-        best = xp.maximum(best, value)
-        cell = cell + (at - cell) * better  # a choice without branches: where guesses wrong
-    return best, cell
-
-
-def _winners(x: Array, window: Window, out: Ints) -> Array:
-    """The flat position in `x` of every window's first maximum: (B, C, *out) of int64."""
-    x = x.detach() if is_tensor(x) else x  # a position has no gradient
-    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
-    cells = cell_numbers(x)
-    best, cell = _lowered(x, pairs), pad(cells + 1, pairs) - 1  # outside: the lowest value, cell -1
-    # Rows first: only from the last axis to the first is the first maximum the first in the grid.
-    for axis in reversed(range(x.ndim - 2)):
-        values, at = _taps(best, window, axis), _taps(cell, window, axis)
-        best, cell = first_maximum(zip(values, at, strict=True))
-    return spread_out(cell, best.shape)
-
-
-def _max(x: Array, window: Window, out: Ints) -> Array:
-    """The maximum of every window."""
-    if is_recording(x) or is_transformed(x):
-        return gather(x, _winners(x, window, out))
-    return cast(_maxima(x, window, out), x.dtype)  # whatever its order of bytes
-
-
-def _maxima(x: Array, window: Window, out: Ints) -> Array:
-    """What `_winners` finds, when nobody asks where: one comparison a tap."""
-    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
-    best = _lowered(x, pairs)
-    for axis in reversed(range(x.ndim - 2)):
-        best = reduce(namespace(x).maximum, _taps(best, window, axis))
-    return spread_out(best, best.shape) if math.prod(window.kernel_size) == 1 else best
-
-
-def _lowered(x: Array, pairs: Pairs) -> Array:
-    """`x` padded with the lowest value of its dtype."""
-    padded = pad(x, pairs)
-    if any(count > 0 for pair in pairs for count in pair):
-        outside = pad(cell_numbers(x) + 1, pairs)[0, 0] == 0
-        whole = is_whole(x)  # torch's infinity has no limits of its own
-        lowest = namespace(x).iinfo(x.dtype).min if whole else -math.inf
-        if is_tensor(x):
-            return padded.masked_fill(outside, lowest)
-        padded[..., outside] = lowest
-    return padded
-
-
-def cell_numbers(x: Array) -> Array:
-    """The flat position of every cell of the spatial grid of `x`: (1, 1, *spatial) of int64."""
-    xp, size = namespace(x), tuple(x.shape[2:])
-    return xp.arange(math.prod(size), dtype=xp.int64, device=x.device).reshape(1, 1, *size)
-
-
-def spread_out(a: Array, shape: Ints) -> Array:
-    """`a` repeated to `shape`, in memory of its own."""
-    whole = new(shape, a, fill=False)
-    whole[...] = a
-    return whole
-
-
-def gather(x: Array, cells: Array) -> Array:
-    """What `x` (B, C, *spatial) holds at flat positions (B, C, *out) of its grid."""
-    if is_tensor(x):
-        return x.flatten(2).gather(2, cells.flatten(2)).reshape(cells.shape)
-    source = np.asarray(x)  # not a file: NumPy would take a copy for one
-    return source.take(in_memory(cells, x))
-
-
-def put_back(grad: Array, cells: Array, x: Array) -> Array:
-    """The adjoint of `gather`: add `grad` (B, C, *out) to the cells that it came from."""
-    values = cast(grad, accumulator(x))
-    total = new((*x.shape[:2], math.prod(x.shape[2:])), values)
-    if is_tensor(x):
-        total = total.scatter_add(2, cells.flatten(2), values.flatten(2))
-    else:
-        np.add.at(total.reshape(-1), in_memory(cells, x).reshape(-1), values.reshape(-1))
-    return cast(total.reshape(x.shape), x.dtype)
-
-
-def in_memory(cells: Array, x: Array) -> Array:
-    """Positions in one grid (B, C, *out) as positions in all of `x`, whose grids stand in a row."""
-    batch, channels, *size = x.shape
-    xp = namespace(x)
-    grids = xp.arange(batch * channels, dtype=xp.int64, device=x.device) * math.prod(size)
-    return cells + grids.reshape(batch, channels, *(1,) * len(size))
-
-
-# ---- sums ----
-
-
-def _sums(x: Array, window: Window, out: Ints) -> Array:
-    """The sum of every window, with zeros outside `x`."""
-    window, pairs = _cut(x, window, tuple(x.shape[2:]), out)
-    total = pad(x, pairs)
-    for axis in range(x.ndim - 2):
-        total = pairwise(_taps(total, window, axis))
-    return total
-
-
-def _spread(grad: Array, window: Window, size: Ints) -> Array:
-    """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
-    window, pairs = _cut(grad, window, size, tuple(grad.shape[2:]))
-    for axis, (n, pair) in enumerate(zip(size, pairs, strict=True)):
-        one = _along(window, axis)
-        parts = grad[(..., *(None,) * len(size))]
-        parts = namespace(grad).broadcast_to(parts, (*grad.shape, *one.kernel_size))
-        grown = (*grad.shape[2 : 2 + axis], n + sum(pair), *grad.shape[3 + axis :])
-        grad = scatter(parts, grown, one)
-    return unpad(grad, size, pairs)
-
-
-def _counts(like: Array, x: Array, window: Window, include_pad: bool) -> Array:
-    """How many cells count in each window: (*out), in the dtype of `like` (B, C, *out)."""
-    xp = namespace(like) if is_transformed(like) else np  # a compiler wants one library
-    per_axis = []
-    for n, o, kernel, s, d, (before, after) in zip(
-        x.shape[2:],
-        like.shape[2:],
-        window.kernel_size,
-        window.stride,
-        window.dilation,
-        window.padding,
-        strict=True,
-    ):
-        start = xp.arange(o, device="cpu") * s - before
-        least, most = (-before, n + after) if include_pad else (0, n)
-        first = (-((start - least) // d)).clip(0)  # of the taps that are at `least` or behind
-        stop = (-((start - most) // d)).clip(None, kernel)
-        per_axis.append(cast(stop - first, xp.float64))
-    counts = reduce(outer, per_axis)  # of floats: a product of ints may wrap around
-    return as_array(counts.clip(None, 2.0**62) if is_whole(like) else counts, like)
-
-
-def outer(a: Array, b: Array) -> Array:
-    """Every product of a value of `a` and one of `b`, a vector."""
-    return a[..., None] * b
-
-
-def as_array(values: Array, like: Array) -> Array:
-    """`values` in the library, dtype and device of `like`."""
-    return namespace(like).asarray(values, dtype=like.dtype, device=like.device)
-
-
-def _divide(total: Array, count: Array) -> Array:
-    """``total / count``; for integers cut off towards zero, as C divides."""
-    if "float" in _dtype_name(total):
-        return total / count
-    below, size = -abs(total), abs(count)  # not above 0: there is no room for the least int64
-    quotient = (below + size - 1) // size  # rounded up, so towards 0
-    return namespace(total).where((total < 0) != (count < 0), quotient, -quotient)
-
-
-# ---- powers ----
+    return cast(slope * _spread(grad, window, tuple(x.shape[2:])), x.dtype)
 
 
 def _power_sums(x: Array, power: float, window: Window, out: Ints) -> Array:
+    """The sum of every window's powers; where a window hangs over, scaled up to a whole one."""
     total = _sums(cast(x, accumulator(x)) ** power, window, out)
     return total * _completion(total, x, window)
 
 
 def _completion(like: Array, x: Array, window: Window) -> Array:
-    """What a window that hangs over is scaled by: its whole size over the cells it sees."""
-    return float(math.prod(window.kernel_size)) / _counts(like, x, window, True)
+    """What a window that hangs over is scaled by: all its cells over those that count."""
+    return float(math.prod(window.kernel_size)) / window_sizes(like, x, window, True)
 
 
 def _root(total: Array, power: float, at_zero: float) -> Array:
@@ -598,215 +533,6 @@ def _root(total: Array, power: float, at_zero: float) -> Array:
     xp = namespace(total)
     safe = xp.where(total == 0, xp.ones_like(total), total)
     return xp.where(total == 0, xp.full_like(total, at_zero), safe**power)
-
-
-# ---- windows, axis by axis ----
-
-
-def _along(window: Window, axis: int) -> Window:
-    """`window` along one axis; along the others, a window of one cell."""
-    rank = len(window.kernel_size)
-    kernel, stride, dilation = (
-        tuple(value[a] if a == axis else 1 for a in range(rank))
-        for value in (window.kernel_size, window.stride, window.dilation)
-    )
-    return Window(kernel, stride, dilation, ((0, 0),) * rank)
-
-
-def _taps(x: Array, window: Window, axis: int) -> Iterator[Array]:
-    """What each tap of the window along one axis reads, all windows at once: views."""
-    if is_transformed(x):  # plain slices: every transform knows them
-        yield from _slices(x, window, axis)
-        return
-    view = windows(x, _along(window, axis))  # (B, C, *out, *kernel), kernel 1 but on `axis`
-    view = view[(..., *(slice(None) if a == axis else 0 for a in range(x.ndim - 2)))]
-    yield from moveaxis(view, -1, 0)
-
-
-def _slices(x: Array, window: Window, axis: int) -> Iterator[Array]:
-    n, s, d = x.shape[axis + 2], window.stride[axis], window.dilation[axis]
-    reach = (n - window.span[axis]) // s * s + 1
-    for start in range(0, window.span[axis], d):
-        yield x[(slice(None),) * (axis + 2) + (slice(start, start + reach, min(s, n)),)]
-
-
-def _cut(x: Array, window: Window, size: Ints, out: Ints) -> tuple[Window, Pairs]:
-    """The taps of `window` that meet input, and the padding that they read.
-
-    For torch's compiler all taps and all padding: where sizes are symbols, to cut takes longer to
-    work out than it spares.
-    """
-    compiles = is_tensor(x) and namespace(x).compiler.is_compiling()
-    if compiles and out == window.output_size(size):
-        return window, window.padding
-    window = _within(window, size, out)
-    return window, _read(window, size, out)
-
-
-def _within(window: Window, size: Ints, out: Ints) -> Window:
-    """`window` without its first and last taps, as far as they meet no input anywhere.
-
-    So a window far larger than the input costs no more than one as large as the input.
-    """
-    kernels, pairs = [], []
-    for n, o, kernel, s, d, (before, after) in zip(
-        size, out, window.kernel_size, window.stride, window.dilation, window.padding, strict=True
-    ):
-        first = max(0, -(((o - 1) * s - before) // d))  # the last window's first tap past the edge
-        last = min(kernel - 1, (before + n - 1) // d)  # the first window's last tap before the end
-        kernels.append(last - first + 1)
-        pairs.append((before - first * d, after))
-    return replace(window, kernel_size=tuple(kernels), padding=tuple(pairs))
-
-
-def _read(window: Window, size: Ints, out: Ints) -> Pairs:
-    """Padding that turns the input into just what the windows read."""
-    return window.reach(size, [slice(0, o) for o in out])
-
-
-# ---- checks ----
-
-FLOATS = "float64 float32 float16 bfloat16"
-LONG_DOUBLE = np.dtype(np.longdouble).name  # NumPy's alone: taken where floats are
-
-
-def check_input(x: Array, dtypes: str | None = None, **options: object) -> None:
-    """Raise unless `x` is a batch (B, C, *spatial) of real numbers, of one of the `dtypes`.
-
-    `options` are those that may have a value for each spatial axis.
-    """
-    check_arrays(x=x)
-    check_spatial(x, **options)
-    if min(x.shape[1:]) < 1:
-        raise BadValue(f"only the batch may be empty; got x.shape={tuple(x.shape)}.")
-    name = _dtype_name(x)
-    if "complex" in name or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
-        expected = f"one of {dtypes}" if dtypes else "real"
-        raise BadType(
-            f"the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."
-        )
-
-
-def _dtype_name(x: Array) -> str:
-    return str(getattr(x.dtype, "name", x.dtype)).removeprefix("torch.")
-
-
-def check_gradient(grad_output: Array, x: Array, out: Ints) -> None:
-    """Raise unless `grad_output` fits the output (B, C, *out), and `x` has a gradient at all."""
-    check_arrays(x=x, grad_output=grad_output)
-    check_input(x, FLOATS)
-    check_grad(grad_output, (*x.shape[:2], *out))
-
-
-def check_winners(indices: Array, x: Array, out: Ints) -> None:
-    """Raise unless `indices` are cells of `x`, one for each output."""
-    shape, size = (*x.shape[:2], *out), tuple(x.shape[2:])
-    repair = "Give those that the pooling of this x gave."
-    check_indices(indices, x, "the output", shape, "x", size, repair)
-
-
-def check_indices(
-    indices: Array, x: Array, of: str, shape: Ints, grid: str, size: Ints, repair: str
-) -> None:
-    """Raise unless `indices` have the `shape` of something, and are cells of a `grid` of `size`."""
-    check_arrays(indices=indices)
-    if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
-        raise BadType(
-            f"x and indices must be of one library and on one device; got "
-            f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
-        )
-    if accumulator(indices) != namespace(x).int64:  # in any order of bytes
-        raise BadType(f"indices must be int64, flat positions; got {indices.dtype}.")
-    got = tuple(indices.shape)
-    if got != shape:
-        batch = " Add the batch axis: indices[None]." if (1, *got) == shape else ""
-        raise BadValue(
-            f"indices must have the shape of {of}, {shape}, one position a value; got "
-            f"indices.shape={got}.{batch}"
-        )
-    if is_transformed(x):  # whose values stand for many, or for none yet: torch looks when it runs
-        return
-    if x.device != "cpu" and x.device.type == "meta":
-        raise BadType("indices must have values, to be checked; got a tensor on the device meta.")
-    outside = (indices < 0) | (indices >= math.prod(size))
-    if bool(outside.any()):
-        raise BadValue(
-            f"all indices must be cells of {grid}, 0 to {math.prod(size) - 1} for size "
-            f"{size}; got {int(indices[outside][0])}. {repair}"
-        )
-
-
-def _check_window(
-    x: Array,
-    dtypes: str | None,
-    kernel_size: IntOrInts,
-    stride: IntOrInts | None,
-    padding: Padding,
-    dilation: IntOrInts,
-    ceil_mode: bool,
-) -> tuple[Window, Ints]:
-    """The checked window and how many of it there are."""
-    sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-    check_input(x, dtypes, **sizes, dilation=dilation)
-    check_flags(ceil_mode=ceil_mode)
-    empty = isinstance(stride, (tuple, list)) and not stride
-    steps = kernel_size if stride is None or empty else stride
-    size = tuple(x.shape[2:])
-    window = make_window(kernel_size, steps, padding, dilation, len(size))
-    most = tuple(kernel // 2 for kernel in window.kernel_size) if _is_torchs(padding) else None
-    for kernel, pair in zip(window.kernel_size, window.padding, strict=True):
-        if most and max(pair) > kernel // 2:
-            raise BadValue(
-                f"padding must be at most half of kernel_size, so that a window sees more "
-                f"than padding; got padding={max(pair)}, kernel_size={kernel}. "
-                f"Use padding <= {kernel // 2}. As (before, after) pairs it may be more."
-            )
-    check_fits(window, size, ceil_mode, most=most)
-    out = window.output_size(size, ceil_mode)
-    _check_seen(window, size, out)
-    pairs = _read(_within(window, size, out), size, out)
-    lead, spread = x.shape[:2], [n + sum(pair) for n, pair in zip(size, pairs, strict=True)]
-    check_memory(x, the_padded_input=(*lead, *spread), the_output=(*lead, *out))
-    return window, out
-
-
-def _check_override(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise BadType(f"divisor_override must be an int or None; got {value!r}.")
-    if value == 0:
-        raise BadValue(
-            "divisor_override must not be 0; got divisor_override=0. None counts the cells."
-        )
-    return one_int("divisor_override", int(value), least=-sys.maxsize)
-
-
-def _is_torchs(padding: Padding) -> bool:
-    """True for numbers; torch has neither words nor pairs, so those need not keep its limit."""
-    values = padding if isinstance(padding, (tuple, list)) else [padding]
-    return not any(isinstance(value, (tuple, list, str)) for value in values)
-
-
-def _check_seen(window: Window, size: Ints, out: Ints) -> None:
-    """Raise for a window of nothing but padding: it has no maximum, and there is no average."""
-    for n, o, kernel, s, d, (before, after) in zip(
-        size, out, window.kernel_size, window.stride, window.dilation, window.padding, strict=True
-    ):
-        last = (o - 1) * s - before
-        # Of windows that start before the input, the first sees least, unless steps are so wide
-        # that a window passes over the input. After 2*n windows at most that is known: their
-        # places modulo d recur, or go in steps too short to leap over the d - n that see nothing.
-        early = range(-before, min(0, last + 1), s)[: d // math.gcd(s, d) if d > n else 1]
-        start = next((u for u in early if -(u // d) >= kernel or u % d >= n), None)
-        if start is None and last >= n:
-            start = last
-        if start is not None:
-            raise BadValue(
-                f"a window sees nothing but padding: it reads cells {start}, "
-                f"{start + d} and so on, the input has 0 to {n - 1}; got padding="
-                f"({before}, {after}), dilation={d}. Use less of either."
-            )
 
 
 def _check_lp(
@@ -818,6 +544,7 @@ def _check_lp(
     dilation: IntOrInts,
     ceil_mode: bool,
 ) -> tuple[Window, Ints, float]:
+    """As `check_window`, with the power too."""
     power = as_number("norm_type", norm_type)
     if power == 0 or math.isnan(power):
         raise BadValue(
@@ -825,5 +552,5 @@ def _check_lp(
             f"got norm_type={norm_type!r}."
         )
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    window, out = _check_window(x, FLOATS, *options)
+    window, out = check_window(x, FLOATS, *options)
     return window, out, power

@@ -316,24 +316,29 @@ def _check_resize(
             f"give either size or scale_factor; got size={size!r}, scale_factor={scale_factor!r}."
         )
     input_size = tuple(int(n) for n in x.shape[2:])  # torch.jit.trace has tensors there
-    rank = len(input_size)
     if size is not None:
-        out = per_axis("size", size, rank, least=1)
+        out = per_axis("size", size, len(input_size), least=1)
         steps = [n / o for n, o in zip(input_size, out, strict=True)]
     else:
-        scales = _scales(scale_factor, rank)
-        out = tuple(math.floor(n * scale) for n, scale in zip(input_size, scales, strict=True))
-        steps = [1 / scale for scale in scales]
-    if min(out) < 1:
-        raise BadValue(
-            f"nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
-        )
+        out, steps = _scaled(input_size, scale_factor)
     check_memory(x, the_output=(*x.shape[:2], *out))
     check_memory(Host, the_table_of_weights=(8, max(out)))
     return out, steps
 
 
+def _scaled(input_size: Ints, scale_factor: object) -> tuple[Ints, list[float]]:
+    """The size that a factor leads to, and the steps."""
+    scales = _scales(scale_factor, len(input_size))
+    out = tuple(math.floor(n * scale) for n, scale in zip(input_size, scales, strict=True))
+    if min(out) < 1:
+        raise BadValue(
+            f"nothing is left: {input_size} times scale_factor={scale_factor!r} is {out}."
+        )
+    return out, [1 / scale for scale in scales]
+
+
 def _scales(scale_factor: object, rank: int) -> list[float]:
+    """One positive factor per axis."""
     values = (
         list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * rank
     )

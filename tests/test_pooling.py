@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import whole
 
 import convlib as cl
+from convlib import _pooling, pooling
 from convlib import adaptive_pooling as adaptive
-from convlib import pooling
 
 NAN, INF = math.nan, math.inf
 
@@ -637,7 +637,7 @@ def test_unpooling_padded_to_the_same_size_keeps_it(xp):
 
 def test_cells_are_numbered_where_the_input_is(torch):
     x = torch.zeros(1, 1, 2, 3, device="meta")
-    cells = pooling.cell_numbers(x)
+    cells = _pooling.cell_numbers(x)
     assert (cells.device, cells.shape) == (x.device, (1, 1, 2, 3))
 
 

@@ -41,6 +41,8 @@ OWN = {  # a module's tests, where they are not in the file of its name
     "_checks": "arrays",
     "_windows": "arrays",
     "_work": "work",
+    "_pooling": "pooling",
+    "_pooling_windows": "pooling",
     "adaptive_pooling": "pooling",
     "methods": "methods",
     "_loudness": "loudness",
