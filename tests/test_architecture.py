@@ -137,6 +137,7 @@ BOOKS_OWN = {
 }
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+WRITTEN = [*SOURCES, *sorted([*ROOT.glob("tools/*.py"), *ROOT.glob("benchmarks/*.py")])]
 SOURCE_TEXT = "\n".join(path.read_text("utf-8") for path in SOURCES)
 FUNCTIONS = [name for name in cl.__all__ if inspect.isfunction(getattr(cl, name))]
 
@@ -357,16 +358,16 @@ def test_every_public_name_says_what_it_is(name):
 # ---- style ----
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(ROOT)))
 def test_functions_are_short(path):
     checked = 0
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert lines <= 40, f"{path.name}: {node.name} has {lines} lines"
+            assert lines <= 25, f"{path.name}: {node.name} has {lines} lines"
             checked += 1
-    assert checked or path.name in ("__init__.py", "_tuning.py", "_types.py")
+    assert checked or path.name in ("__init__.py", "__main__.py", "_tuning.py", "_types.py")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
