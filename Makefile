@@ -118,7 +118,7 @@ dist: $(ENV)  ## the wheel and the source archive, in dist/; then the wheel besi
 	rm -rf dist
 	"$(BIN)/python" -m build --no-isolation
 	"$(BIN)/python" -m twine check --strict dist/*
-	"$(BIN)/python" tools/alone.py dist/*.whl
+	"$(BIN)/python" -m tools.alone dist/*.whl
 
 bench: $(ENV)  ## measure convlib beside other libraries
 	@test -d benchmarks || { echo "There is no folder benchmarks/ yet."; exit 1; }

@@ -51,9 +51,20 @@ def public_layer(function: F) -> F:
     return _door(function, lowers=True)
 
 
-def _door(function: F, *, lowers: bool) -> F:
-    name = function.__name__
+def public_exact(function: F) -> F:
+    """As `public`, for what NumPy never warns of, nor autocast lowers: moves, counts, compares."""
 
+    @wraps(function)
+    def door(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except (BadValue, BadType) as bad:
+            raise _told(function.__name__, bad) from None
+
+    return door  # type: ignore[return-value]
+
+
+def _door(function: F, *, lowers: bool) -> F:
     @wraps(function)
     def door(*args: Any, **options: Any) -> Any:
         try:
@@ -65,19 +76,25 @@ def _door(function: F, *, lowers: bool) -> F:
                 return function(*args, **options)
             if lowers:
                 args = tuple(_lower(a, tensor.device) for a in args)
-                options = {key: _lower(a, tensor.device) for key, a in options.items()}
+                options = {name: _lower(a, tensor.device) for name, a in options.items()}
             with namespace(tensor).autocast(tensor.device.type, enabled=False):
                 return function(*args, **options)
-        except BadValue as bad:
-            raise ValueError(f"{name}: {bad}") from None
-        except BadType as bad:
-            raise TypeError(f"{name}: {bad}") from None
+        except (BadValue, BadType) as bad:
+            raise _told(function.__name__, bad) from None
 
     return door  # type: ignore[return-value]
 
 
+def _told(name: str, bad: BadValue | BadType) -> Exception:
+    """The error that a caller meets."""
+    kind = ValueError if isinstance(bad, BadValue) else TypeError
+    return kind(f"{name}: {bad}")
+
+
 def _first_tensor(args: Sequence[Any], options: dict[str, Any]) -> Array | None:
     """The first tensor, if no array comes before it: a call that mixes the two is refused."""
+    if args and type(args[0]) is np.ndarray:  # as nearly always
+        return None
     for a in (*args, *options.values()):
         if type(a) is np.ndarray:
             return None
@@ -140,7 +157,7 @@ def _check_array(name: str, a: Array) -> None:
             f"{_type_name(a)}. Convert it, e.g. numpy.asarray({name})."
         )
     if is_tensor(a):
-        _check_dense(name, a)
+        _check_dense(name, supported(a))
     check_memory(a, **{name: a.shape})
 
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from . import _formulas
 from ._arrays import Array, accumulator, cast, channel_sums, is_tensor, namespace, row_sums
-from ._checks import BadValue, as_number, check_arrays, check_choice, public
+from ._checks import BadValue, as_number, check_arrays, check_choice, public, public_exact
 from ._pointwise import backward, check_numbers, forward
 from ._types import Approximation
 
 # ---- piecewise linear ----
 
 
-@public
+@public_exact
 def relu(x: Array) -> Array:
     r"""Rectified linear unit: what is negative becomes 0.
 
@@ -83,7 +83,7 @@ def relu_backward(grad_output: Array, x: Array) -> Array:
     return backward("relu", grad_output, x)
 
 
-@public
+@public_exact
 def relu6(x: Array) -> Array:
     r"""ReLU with a ceiling of 6.
 
@@ -503,7 +503,7 @@ def sigmoid_backward(grad_output: Array, x: Array) -> Array:
     return backward("sigmoid", grad_output, x)
 
 
-@public
+@public_exact  # NumPy's tanh warns of nothing
 def tanh(x: Array) -> Array:
     r"""Squash the real line into (-1, 1), around 0.
 

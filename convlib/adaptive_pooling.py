@@ -29,6 +29,7 @@ from ._checks import (
     check_memory,
     per_axis,
     public,
+    public_exact,
 )
 from ._pooling import (
     FLOATS,
@@ -462,7 +463,7 @@ def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
 # ---- unpooling ----
 
 
-@public
+@public_exact
 def max_unpool(
     x: Array,
     indices: Array,
@@ -519,7 +520,7 @@ def max_unpool(
     return y
 
 
-@public
+@public_exact
 def max_unpool_backward(
     grad_output: Array,
     x: Array,

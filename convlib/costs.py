@@ -11,7 +11,7 @@ from ._checks import (
     check_flags,
     one_int,
     per_axis,
-    public,
+    public_exact,
 )
 from ._types import IntOrInts, Ints, Padding
 from .geometry import (
@@ -49,7 +49,7 @@ class LayerCost:
         return self.column_bytes / self.input_bytes
 
 
-@public
+@public_exact
 def conv_cost(
     x_shape: Ints | list[int],
     weight_shape: Ints | list[int],

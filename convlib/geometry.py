@@ -21,7 +21,7 @@ from ._checks import (
     check_flags,
     check_index,
     per_axis,
-    public,
+    public_exact,
 )
 from ._types import IntOrInts, Ints, Padding, Windows
 
@@ -266,7 +266,7 @@ def tiles(shape: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
     )
 
 
-@public
+@public_exact
 def output_size(
     input_size: IntOrInts,
     kernel_size: IntOrInts,
@@ -363,7 +363,7 @@ def transpose_window(
     return replace(window, padding=tuple(pairs)), tuple(size)
 
 
-@public
+@public_exact
 def transpose_output_size(
     input_size: IntOrInts,
     kernel_size: IntOrInts,
@@ -428,7 +428,7 @@ class Field(NamedTuple):
     start: int
 
 
-@public
+@public_exact
 def receptive_field(layers: Windows) -> list[Field]:
     r"""Receptive field along one axis, after each layer of a stack.
 

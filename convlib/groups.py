@@ -19,7 +19,7 @@ from ._checks import (
     check_batched,
     check_memory,
     one_int,
-    public,
+    public_exact,
     public_layer,
 )
 from ._layer import add_bias, check_bias, check_layer, check_rank, check_weight
@@ -241,7 +241,7 @@ def _check_halves(depthwise: Array, pointwise: Array) -> None:
         )
 
 
-@public
+@public_exact
 def channel_shuffle(x: Array, groups: int) -> Array:
     """Deal the channels out, as cards: the first of each group, then the second of each, ...
 
@@ -279,7 +279,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     return _deal(x, groups, x.shape[1] // groups)
 
 
-@public
+@public_exact
 def channel_unshuffle(x: Array, groups: int) -> Array:
     """Undo `channel_shuffle` with the same `groups`; also its backward pass.
 
@@ -335,7 +335,7 @@ def _deal(x: Array, groups: int, each: int) -> Array:
     return dealt
 
 
-@public
+@public_exact
 def channel_reach(channels: int, layers: ChannelLayers) -> Array:
     """Which input channels can reach which output channels through a stack of layers.
 

@@ -20,6 +20,7 @@ from ._checks import (
     check_spatial,
     per_axis,
     public,
+    public_exact,
 )
 from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, scatter, unpad, windows
@@ -123,7 +124,7 @@ def _halves(view: Array) -> tuple[Ints, Ints]:
     return tuple(range(2, middle)), tuple(range(middle, view.ndim))
 
 
-@public
+@public_exact
 def im2col(
     x: Array,
     kernel_size: IntOrInts,

@@ -19,7 +19,7 @@ from ._checks import (
     check_choice,
     one_int,
     per_axis,
-    public,
+    public_exact,
 )
 from ._types import IntOrInts, Ints, Network
 from .costs import LayerCost, conv_cost
@@ -99,7 +99,7 @@ class NetworkCost:
         """The most of any layer: columns are laid out for one layer at a time."""
         return max(layer.column_bytes for layer in self.layers)
 
-    @public
+    @public_exact
     def only(self, kind: str) -> NetworkCost:
         """The same table with the layers of one kind alone: "conv", "pool" or "dense"."""
         kept = tuple(layer for layer in self.layers if layer.kind == kind)
@@ -282,7 +282,7 @@ NETWORKS: tuple[str, ...] = (*_TABLES,)
 """Names of the networks that `network` knows."""
 
 
-@public
+@public_exact
 def network(name: Network, *, input_size: IntOrInts | None = None, batch: int = 1) -> NetworkCost:
     """List the layers of a published network, with what each and all of them cost.
 

@@ -35,6 +35,7 @@ from ._checks import (
     check_grad,
     one_int,
     public,
+    public_exact,
 )
 from ._pooling import (
     FLOATS,
@@ -56,7 +57,7 @@ from .geometry import Pairs, Window
 # ---- the maximum ----
 
 
-@public
+@public_exact
 def max_pool(
     x: Array,
     kernel_size: IntOrInts,

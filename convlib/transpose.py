@@ -27,6 +27,7 @@ from ._checks import (
     one_int,
     per_axis,
     public,
+    public_exact,
     public_layer,
 )
 from ._layer import ConvLayer, add_bias, check_bias, check_rank, check_weight, gradients
@@ -378,7 +379,7 @@ def conv_matrix(
     return cast(_explicit(weight, layer), weight.dtype)
 
 
-@public
+@public_exact
 def zero_insert(x: Array, stride: IntOrInts) -> Array:
     """Put ``stride - 1`` zeros between each two neighbours, along every spatial axis.
 
@@ -417,7 +418,7 @@ def zero_insert(x: Array, stride: IntOrInts) -> Array:
     return insert_zeros(x, steps)
 
 
-@public
+@public_exact
 def overlap_count(
     input_size: IntOrInts,
     kernel_size: IntOrInts,

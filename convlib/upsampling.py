@@ -35,12 +35,13 @@ from ._checks import (
     one_int,
     per_axis,
     public,
+    public_exact,
 )
 from ._types import FloatOrFloats, IntOrInts, Ints, Resizing
 from ._windows import add_to_cells
 
 
-@public
+@public_exact
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     r"""Lay blocks of channels out as pixels: each cell becomes a square of r by r.
 
@@ -93,7 +94,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     return y.reshape(batch, channels // r**rank, *(n * r for n in size))
 
 
-@public
+@public_exact
 def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     """Undo `pixel_shuffle`: every square of pixels becomes channels. Also its backward pass.
 

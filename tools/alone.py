@@ -1,6 +1,6 @@
 """The wheel beside NumPy alone: install it as a user does, run every example of its docstrings.
 
-    python tools/alone.py dist/convbook-*.whl [PYTHON ...]
+    python -m tools.alone dist/convbook-*.whl [PYTHON ...]
 
 For each Python given (by default, this one) in an environment of its own. NumPy is the index's
 newest for that Python.
