@@ -26,6 +26,7 @@ except ModuleNotFoundError as missing:
 from ._arrays import (
     Array,
 )
+from ._checks import public_exact
 from ._types import IntOrInts
 from .convolution import conv
 from .geometry import (
@@ -160,6 +161,7 @@ def equation(
     return fig
 
 
+@public_exact
 def step(
     x: Array,
     weight: Array,

@@ -12,9 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from .._arrays import (
     Array,
@@ -50,7 +47,6 @@ class Maps:
         self.step = tuple(t - n + 1 for t, n in zip(self.side, self.span, strict=True))
         self.spectrum = (*self.side[:-1], self.side[-1] // 2 + 1)
         self.dtype = accumulator(like)
-        self.complex = _complex(self.dtype)
         self.bytes = 2 * self.dtype.itemsize * math.prod(self.spectrum)
         axes = tuple(range(-len(out), 0))
         self.options = {"s": self.side, "dim" if is_tensor(like) else "axes": axes}
@@ -106,20 +102,16 @@ class Maps:
 
         if not scratch.keep:
             return points_of((slice(None),)) + 0  # in the order of memory
-        points = scratch(name, (math.prod(self.spectrum), *lead), self.complex)
+        points = None
         for at in self._few(lead):
-            points[(slice(None), *at)] = points_of(at)
+            part = points_of(at)
+            if points is None:
+                points = scratch(name, (len(part), *lead), part.dtype)
+            points[(slice(None), *at)] = part
         return points
 
     def _few(self, lead: Sequence[int]) -> Iterator[tuple[slice, ...]]:
         return tiles(lead, max(1, FFT_BYTES // self.bytes))
-
-
-def _complex(dtype: Any) -> Any:
-    """The complex dtype of two such numbers."""
-    return (
-        np.result_type(dtype, np.complex64) if isinstance(dtype, np.dtype) else dtype.to_complex()
-    )
 
 
 def _side(span: int, out: int) -> int:
