@@ -119,8 +119,10 @@ def winners(x: Array, numbers: Array, cells: Sequence[Reads | Array]) -> Array:
         if is_tensor(reads):
             x, numbers = first_maxima(x, numbers, reads, axis)
         else:
-            values, places = parts(x, reads, axis), parts(numbers, reads, axis)
-            x, numbers = first_maximum(zip(values, places, strict=True))
+            values: Iterable[Array] = parts(x, reads, axis)
+            if not is_tensor(x) and getattr(reads[0], "step", None) != 1:
+                values = map(np.ascontiguousarray, values)  # each is read three times
+            x, numbers = first_maximum(zip(values, parts(numbers, reads, axis), strict=True))
     return broadcast_copy(numbers, x.shape)
 
 
