@@ -100,7 +100,7 @@ def make_window(
     words: bool = True,
     alike: bool = True,
 ) -> Window:
-    """Check the options of the public function `where` and give every axis its value.
+    """Check the options of a window and give every axis its value.
 
     With `words`, padding may be "same" or "valid"; with `alike`, one in a tuple holds for all axes.
     """
@@ -122,8 +122,9 @@ def _padding_pairs(padding: object, rank: int, words: bool, alike: bool) -> Pair
     values = list(padding) if isinstance(padding, (tuple, list)) else [padding] * rank
     if alike and len(values) == 1:
         values *= rank
+    s = "s" * (rank > 1)
     rule = (
-        f"padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
+        f"padding must be an int, {rank} int{s} or {rank} (before, after) pair{s}, one "
         f"per spatial axis" + ', or "same" or "valid"' * words + f"; got padding={padding!r}."
     )
     if len(values) != rank:
@@ -360,13 +361,15 @@ def transpose_window(
         (n - 1) * s + span - sum(pair)
         for n, s, span, pair in zip(input_size, window.stride, window.span, pairs, strict=True)
     )
-    for n, s, span, pair, o in zip(
-        input_size, window.stride, window.span, pairs, size, strict=True
+    largest = [max(s, d) - 1 for s, d in zip(window.stride, window.dilation, strict=True)]
+    for n, s, span, pair, o, op, most in zip(
+        input_size, window.stride, window.span, pairs, size, extra, largest, strict=True
     ):
         if o < 1:
+            more = f", or output_padding >= {op + 1 - o}" if op + 1 - o <= most else ""
             raise BadValue(
                 f"nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
-                f"{sum(pair)} = {o}. Use less padding, or more output_padding."
+                f"{sum(pair)} = {o}. Use less padding{more}."
             )
     return replace(window, padding=pairs), size
 
