@@ -69,9 +69,9 @@ output is then a sum of few products, and what is promised below is small: too s
 tiles may lose. So convlib computes these layers by columns, and the errors are im2col's.
 
 And the Fourier transform, for all its detours, is not the less exact way. All its points have
-absolute value 1: no point is far out, so little grows. And it adds in pairs, then pairs of pairs: in a tile of side $t$ a number
-passes through about $\\log_2 t$ additions along an axis, not $t$. Only the channels are added in a
-row.
+absolute value 1: no point is far out, so little grows. And it adds in pairs, then pairs of pairs:
+in a tile of side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$. Only
+the channels are added in a row.
 
 ## What is measured, and what is promised
 
@@ -89,15 +89,15 @@ $$
     \\max\\Big(\\sum |w|\\,|x|,\\ \\text{{usual}}\\Big).
 $$
 
-The usual sum is a median over the cells where it is not 0, or 8 times the tenth percentile, if that
-is less. Each image and each group is judged alone, so what other images of the batch hold changes no
-promise.
+The usual sum is a median over the cells where it is not 0, or 8 times the tenth percentile, if
+that is less. Each image and each group is judged alone, so what other images of the batch hold
+changes no promise.
 
-So no output is spoiled by a loud pixel that its window does not see. But a quiet region of less than
-a tenth of an image may lose digits relative to itself. The bound holds before the bias is added and
-before a result is rounded to float16, and as long as nothing over- or underflows. [Fast
-algorithms](#sec-fast-loud) derives it, and says which step of it rests
-on a search and not on a proof.
+So no output is spoiled by a loud pixel that its window does not see. But a quiet region of less
+than a tenth of an image may lose digits relative to itself. The bound holds before the bias is
+added and before a result is rounded to float16, and as long as nothing over- or underflows. [Fast
+algorithms](#sec-fast-loud) derives it, and says which step of it rests on a search and not on a
+proof.
 
 A bound for the worst inputs is far from what ordinary ones do. Where {promise:.0f} is promised, the
 worst layer on this page has {auto:.2f} with `auto`, and {share:.2f} with the worst method for it.
@@ -107,8 +107,8 @@ Expect some fifty times less than what is promised, or better.
 
 They are compared with torch's, on the same arrays. The backward pass was left at `auto`. At
 stride 1 the gradient with respect to the input is a convolution itself, and convlib computes it
-as the forward pass would. For most of the 3×3 layers that is Winograd's method, and so is the error:
-in {apart} of the {square} it is more than ten times torch's. The gradient with respect to the
+as the forward pass would. For most of the 3×3 layers that is Winograd's method, and the error shows
+it: in {apart} of the {square} it is more than ten times torch's. The gradient with respect to the
 kernels is a product with im2col's columns.
 
 ### With respect to the input
