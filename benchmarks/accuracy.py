@@ -70,8 +70,8 @@ tiles may lose. So convlib computes these layers by columns, and the errors are 
 
 And the Fourier transform, for all its detours, is not the less exact way. All its points have
 absolute value 1: no point is far out, so little grows. And it adds in pairs, then pairs of pairs:
-in a tile of side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$. Only
-the channels are added in a row.
+in a tile of side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$.
+Only the channels are added in a row.
 
 ## What is measured, and what is promised
 
