@@ -1,6 +1,6 @@
 """How exact float32 is: every layer of the benchmark, by every method, against float64.
 
-    python -m benchmarks.accuracy            about two minutes; writes book/accuracy.md
+    python -m benchmarks.accuracy            about three minutes; writes book/accuracy.md
 
 The error of a result is its largest difference from the float64 result, over that result's root
 mean square: a bound for every single output, in units of a typical one. Beside it stands the error
@@ -65,42 +65,50 @@ im2col's. (The table shows the worst layer of each kind for each method, so its 
 similar size. That holds for its large tiles. Where a layer is too small for {many} of
 them, convlib takes tiles of 2×2 outputs, and the error is {small[0]:.1f} to {small[1]:.1f}
 times im2col's. {by_columns} layers are in neither count. Their kernels see one to four channels. An
-output is then a sum of few products, and what is promised below is small: too small for large
-tiles. So convlib computes these layers by columns, and the errors are im2col's.
+output is then a sum of few products, and what is promised below is small: too small for what the
+tiles may lose. So convlib computes these layers by columns, and the errors are im2col's.
 
-And the Fourier transform, for all its detours, is not the less exact way. Its points have absolute
-value 1, so nothing grows. And it adds in pairs, then pairs of pairs: in a tile of side $t$ a number
-passes through about $\\log_2 t$ additions along an axis, not $t$. Only the channels are added in a
-row.
+And the Fourier transform, for all its detours, is not the less exact way. All its points have
+absolute value 1: no point is far out, so little grows. And it adds in pairs, then pairs of pairs:
+in a tile of side $t$ a number passes through about $\\log_2 t$ additions along an axis, not $t$.
+Only the channels are added in a row.
 
 ## What is measured, and what is promised
 
-*Measured:* on these layers no output, by any method, is wrong by more than {bound:.0e} of a typical
-one. The worst is {worst:.1e}. It is not a promise, because it hangs on the inputs: they are all of
-one scale here. A single pixel of $10^4$ among them changes it.
+*Measured:* the worst output of these layers, by any method, is wrong by {worst:.1e} of a typical
+one. (A test holds all of them to {bound:.0e}.) It is not a promise, because it hangs on the inputs:
+they are all of one scale here. A single pixel of $10^4$ among them changes it.
 
 *Promised* is a bound for any input, by every method on NumPy arrays. Call $n$ the number of
 products in an output, $w\\,x$ one of them, and $\\varepsilon = 2^{{-23}}$ the precision of float32.
-Take the sum of $|w|\\,|x|$ over the output's own window, or the one that is usual in the layer,
-whichever is larger:
+Take the sum of $|w|\\,|x|$ over the output's own window, or the one that is usual in its image and
+group, whichever is larger:
 
 $$
 |\\text{{error}}| \\;\\le\\; {promise:.0f}\\; n\\, \\varepsilon \\;
     \\max\\Big(\\sum |w|\\,|x|,\\ \\text{{usual}}\\Big).
 $$
 
-So no output is spoiled by a loud pixel that its window does not see. [Fast
-algorithms](#sec-fast-loud) derives it, and says which step of it rests
-on a search and not on a proof. A bound for the worst inputs is far from what ordinary ones do:
-where {promise:.0f} is promised, the worst layer on this page has {auto:.2f} with `auto`, and
-{share:.2f} with the worst method for it.
+The usual sum is a median over the cells where it is not 0, or 8 times the tenth percentile, if
+that is less. Each image and each group is judged alone, so what other images of the batch hold
+changes no promise.
+
+So no output is spoiled by a loud pixel that its window does not see. But a quiet region of less
+than a tenth of an image may lose digits relative to itself. The bound holds before the bias is
+added and before a result is rounded to float16, and as long as nothing over- or underflows. [Fast
+algorithms](#sec-fast-loud) derives it, and says which step of it rests on a search and not on a
+proof.
+
+A bound for the worst inputs is far from what ordinary ones do. Where {promise:.0f} is promised, the
+worst layer on this page has {auto:.2f} with `auto`, and {share:.2f} with the worst method for it.
+Expect some fifty times less than what is promised, or better.
 
 ## The gradients
 
-They are compared with torch's, on the same arrays. The backward pass has no method to choose. But
-at stride 1 the gradient with respect to the input is a convolution itself, and convlib computes it
-as `auto` would. For most of the 3×3 layers that is Winograd's method, and the error is Winograd's:
-in {apart} of the {square} it is more than ten times torch's. The gradient with respect to the
+They are compared with torch's, on the same arrays. The backward pass was left at `auto`. At
+stride 1 the gradient with respect to the input is a convolution itself, and convlib computes it
+as the forward pass would. For most of the 3×3 layers that is Winograd's method, and the error shows
+it: in {apart} of the {square} it is more than ten times torch's. The gradient with respect to the
 kernels is a product with im2col's columns.
 
 ### With respect to the input

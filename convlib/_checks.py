@@ -245,7 +245,9 @@ def check_spatial(x: Array, **options: object) -> None:
         if given and (given == axes + 1 or given > axes < 1):
             more = f" Or give {name} {axes} value{'s' * (axes > 1)}." if axes > 0 else ""
             check_batched(x, given, f"{name}={value!r}", more)
-    check_batched(x)
+    # An int tells no axes: two of `x` may be (C, W), or (H, W).
+    image = " Or, for one image of one channel, two: x[None, None]."
+    check_batched(x, more=image if x.ndim == 2 else "")
 
 
 def check_size(x: Array) -> Ints:

@@ -230,8 +230,8 @@ def prelu(x: Array, weight: Array) -> Array:
     x : array (B, C, *spatial)
         Floating-point numbers. Of any shape if `weight` has one value.
     weight : array (), (1,) or (C,)
-        One slope for all, or one for each channel: axis 1, which `x` of one axis has not. 0.25 is
-        the usual start.
+        One slope for all, or one for each channel: axis 1, which `x` of one axis does not have.
+        0.25 is the usual start.
 
     Returns
     -------
@@ -1145,7 +1145,7 @@ def _prelu_arrays(x: Array, weight: Array, *grads: Array) -> tuple[Array, Array]
     if given in ((), (1,)):
         return cast(x, dtype), cast(weight, dtype).reshape(())
     if given != channels:
-        each = f"shape {channels}" if channels else "which x has not"
+        each = f"shape {channels}" if channels else "which x does not have"
         repair = " Add the batch axis: x[None]." if given == tuple(x.shape[:1]) else ""
         raise BadValue(
             f"weight must have one value, shape () or (1,), or one for each channel of "

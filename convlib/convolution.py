@@ -61,13 +61,9 @@ def conv(
         outputs at once; by products of points of small tiles (stride and dilation 1, kernels of
         at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
         torch's own kernel (tensors only).
-        "auto" is "im2col" for tensors, and "native" inside of torch's transforms (compile, vmap,
-        jvp and so on), which can follow one step for any size. For NumPy arrays it is "winograd"
-        where they are float32, with 3x3 kernels, 48 channels and 32 tiles of 4x4 outputs or more
-        (or 256 channels and 16 tiles, where the BLAS has kernels for AVX2); "taps" for depthwise
-        layers of 64 channels or more for each output of a row; "rows" where windows overlap along
-        the first of several axes, and a group has few kernels, as in grouped and other depthwise
-        layers, or few weights and wide rows, as in first ones; else "im2col".
+        "auto" is what was measured to be fastest for such a layer: see "Fast algorithms" in the
+        book. For tensors it is "im2col", and "native" inside of torch's transforms (compile, vmap,
+        jvp and so on), which can follow one step for any size.
     budget : int
         Bytes of columns that "im2col" lays out at once; default ``COLUMN_BUDGET``, 8 MiB. Inside of
         torch's transforms it lays out all of them.
@@ -90,19 +86,25 @@ def conv(
     -----
     ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
     `budget` bytes of columns and one tile of input and output, in each thread, "rows" 4 MiB of
-    lines and sums, and "taps" 1 MiB of sums; Winograd and the FFT need up to twice the budget, and
-    12 MiB of kernels. It is taken while it is used; for NumPy arrays 64 MiB at most wait for the
+    lines and sums, and "taps" 1 MiB of sums; Winograd's method needs up to twice the budget, and 12
+    MiB of kernels; the FFT as much, or thrice the points of one tile of all channels. It is taken while it is used; for NumPy arrays 64 MiB at most wait for the
     next calls, in the whole process, until ``clear_scratch``. Products are left to the BLAS and
     its threads; how many, nothing here changes. Large NumPy arrays, where most of the work is
     copies (up to 12 kernels in a group, "taps", "fft"), are shared among as many threads of the
     call's own (with the extra ``convbook[threads]``). The same number of BLAS threads, and no other
-    setting changed, gives the same bits, whoever else computes. For floating NumPy arrays an
-    output is off by at most ``32 n eps`` of the larger of two sums of \|w\|\|x\|, that of its own
-    window and what is usual in the layer (a median), with ``n = C/G*prod(kernel)`` and the eps of
-    the sums: no loud cell spoils an output that does not see it. On ordinary layers errors are a
-    hundred times smaller or more. float16 and bfloat16 are summed in float32, then rounded;
-    integers wrap around as torch's do. On tensors autograd flows, and keeps the columns;
-    "winograd" and "fft" spread an infinity or NaN in a tensor over its tile.
+    setting changed, gives the same bits, whoever else computes. float16 and bfloat16 are summed in
+    float32, then rounded; integers wrap around as torch's do. On tensors autograd flows, and keeps
+    the columns; "winograd" and "fft" spread an infinity or NaN in a tensor over its tile.
+
+    For floating NumPy arrays an output is off by at most ``32 n eps`` of the larger of two sums of
+    \|w\|\|x\|, with ``n = C/G*prod(kernel)`` and the eps of the sums: that of its own window, and
+    what is usual in its image and group (the median over the cells where it is not 0, or 8 times
+    the tenth percentile, if that is less). So no loud cell spoils an output that does not see it,
+    and what other images of the batch hold changes no promise. It holds before the bias is added
+    and before a result is rounded to float16, as long as nothing over- or underflows. A quiet
+    region of less than a tenth of an image may lose digits relative to itself. On ordinary layers
+    errors are some fifty times smaller, or more.
+
     Same results as ``torch.nn.functional.conv1d``, ``conv2d`` and ``conv3d``.
     Source: Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016); Lavin and Gray (2016).
     Book: "What a convolution computes", "im2col and GEMM" and "Fast algorithms".

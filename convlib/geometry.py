@@ -97,7 +97,7 @@ def make_window(
     words: bool = True,
     alike: bool = True,
 ) -> Window:
-    """Check the options of the public function `where` and give every axis its value.
+    """Check the options of a window and give every axis its value.
 
     With `words`, padding may be "same" or "valid"; with `alike`, one in a tuple holds for all axes.
     """
@@ -119,8 +119,9 @@ def _padding_pairs(padding: object, rank: int, words: bool, alike: bool) -> Pair
     values = list(padding) if isinstance(padding, (tuple, list)) else [padding] * rank
     if alike and len(values) == 1:
         values *= rank
+    s = "s" * (rank > 1)
     rule = (
-        f"padding must be an int, {rank} int(s) or {rank} (before, after) pair(s), one "
+        f"padding must be an int, {rank} int{s} or {rank} (before, after) pair{s}, one "
         f"per spatial axis" + ', or "same" or "valid"' * words + f"; got padding={padding!r}."
     )
     if len(values) != rank:
@@ -352,13 +353,15 @@ def transpose_window(
             )
     pairs, size = [], []
     axes = zip(input_size, window.stride, window.span, window.padding, extra, strict=True)
-    for n, s, span, (before, after), op in axes:
+    for axis, (n, s, span, (before, after), op) in enumerate(axes):
         pairs.append((before, after - op))
         size.append((n - 1) * s + span - sum(pairs[-1]))
         if size[-1] < 1:
+            least, most = op + 1 - size[-1], max(s, window.dilation[axis]) - 1
+            more = f", or output_padding >= {least}" if least <= most else ""
             raise BadValue(
                 f"nothing is left of the output: its size is ({n} - 1)*{s} + {span} - "
-                f"{sum(pairs[-1])} = {size[-1]}. Use less padding, or more output_padding."
+                f"{sum(pairs[-1])} = {size[-1]}. Use less padding{more}."
             )
     return replace(window, padding=tuple(pairs)), tuple(size)
 

@@ -566,8 +566,8 @@ REFUSED = [
      "shape (3,); got weight.shape=(2,), x.shape=(2, 3). Add the batch axis: x[None]."),
     ("prelu", (np.ones((2, 3)), np.ones(4)), {}, ValueError, "(4,), x.shape=(2, 3)."),
     ("prelu", (np.ones(3), np.ones(3)), {}, ValueError,
-     "or one for each channel of axis 1, which x has not; got weight.shape=(3,), x.shape=(3,). "
-     "Add the batch axis: x[None]."),
+     "or one for each channel of axis 1, which x does not have; got weight.shape=(3,), "
+     "x.shape=(3,). Add the batch axis: x[None]."),
     ("prelu", (np.ones(()), np.ones(2)), {}, ValueError, "got weight.shape=(2,), x.shape=()."),
     ("prelu", (np.ones((2, 3)), np.ones((1, 3))), {}, ValueError, "got weight.shape=(1, 3)"),
     ("prelu_backward", (np.ones((1, 2)), np.ones((2, 3)), np.ones(3)), {}, ValueError,

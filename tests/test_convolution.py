@@ -411,7 +411,7 @@ REFUSED = [
      "padding must be at least 0; got padding=-1. To crop, slice the input first."),
     ((1, 1, 9), (1, 1, 3), {"padding": 0.5}, TypeError, "got padding=0.5."),
     ((1, 1, 9), (1, 1, 3), {"padding": None}, TypeError, "got padding=None."),
-    ((1, 1, 9), (1, 1, 3), {"padding": (1, 2)}, ValueError, "1 (before, after) pair(s), one per"),
+    ((1, 1, 9), (1, 1, 3), {"padding": (1, 2)}, ValueError, "1 (before, after) pair, one per"),
     ((1, 1, 9), (1, 1, 3), {"padding": "Same"}, ValueError,
      "padding as a word must be \"same\" or \"valid\"; got padding='Same'."),
     ((1, 1, 9, 9), (1, 1, 3, 3), {"padding": "same", "stride": (1, 2)}, ValueError,

@@ -309,7 +309,7 @@ def test_a_tile_reads_from_its_first_windows_start_to_its_last_windows_end(g, da
         (8, 3, {"padding": 0.5}, TypeError, "padding must be an int, "),
         (8, 3, {"padding": False}, TypeError, "got padding=False."),
         (8, 3, {"padding": (1, 1)}, ValueError, "got padding=(1, 1)."),
-        ((8, 8), 3, {"padding": ((1, 1, 1), 1)}, ValueError, "2 (before, after) pair(s)"),
+        ((8, 8), 3, {"padding": ((1, 1, 1), 1)}, ValueError, "2 (before, after) pair"),
         (8, 3, {"padding": "full"}, ValueError, '"same" or "valid"; got padding=\'full\'.'),
         (8, 3, {"padding": "same", "stride": 2}, ValueError, "needs stride 1; got stride=(2,)."),
         (4, 3, {"padding": 1, "dilation": 3}, ValueError, "spans 3*(3 - 1) + 1 = 7, the padded"),

@@ -277,7 +277,7 @@ def test_an_unknown_method_is_refused(method):
 
 
 def test_native_refuses_arrays_and_many_axes(torch):
-    words = r"^conv: method=\"native\" .* got a ndarray with 1 spatial axes\. Use method=\"auto\""
+    words = r"^conv: method=\"native\" .* got an ndarray with 1 spatial axis\. Use method=\"auto\""
     with pytest.raises(ValueError, match=words):
         cl.conv(np.ones((1, 1, 1)), np.ones((1, 1, 1)), method="native")
     x = torch.ones(1, 1, 1, 1, 1, 1)

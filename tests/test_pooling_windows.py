@@ -220,7 +220,7 @@ POOLS = {
         (2, {"padding": ((1, 5),), "dilation": 6}, "it reads cells -1, 5 and so on"),
         (3, {"padding": 2}, "at most half of kernel_size"),
         (3, {"padding": ((-1, 0),)}, "padding must be at least 0"),
-        (3, {"padding": ((1, 0, 1),)}, "1 (before, after) pair(s)"),
+        (3, {"padding": ((1, 0, 1),)}, "1 (before, after) pair, one per"),
         (3, {"dilation": 0}, "dilation must be at least 1"),
         (3, {"dilation": 2}, "spans 2*(3 - 1) + 1 = 5, the padded input is 4 + 2*0 = 4. Use "),
     ],

@@ -467,7 +467,9 @@ REFUSED = [
     ((1, 1, 3, 3), (1, 1, 2, 2), {"output_padding": (0, 1)}, ValueError,
      "got output_padding=1, stride=1, dilation=1. Use output_padding <= 0."),
     ((1, 1, 2), (1, 1, 3), {"padding": 2}, ValueError,
-     "nothing is left of the output: its size is (2 - 1)*1 + 3 - 4 = 0. Use less padding, or more"),
+     "nothing is left of the output: its size is (2 - 1)*1 + 3 - 4 = 0. Use less padding."),
+    ((1, 1, 1), (1, 1, 3), {"padding": 2, "stride": 3}, ValueError,
+     "(1 - 1)*3 + 3 - 4 = -1. Use less padding, or output_padding >= 2."),
 ]  # fmt: skip
 
 
@@ -514,7 +516,7 @@ def test_unknown_methods_are_refused(xp, method):
 
 def test_native_is_torchs_and_for_three_axes(torch):
     x = whole(1, 1, 3)
-    words = 'NumPy has none; got a ndarray with 1 spatial axes. Use method="auto", or convert'
+    words = 'NumPy has none; got an ndarray with 1 spatial axis. Use method="auto", or convert'
     with pytest.raises(ValueError, match=f"^conv_transpose: .*{re.escape(words)}"):
         cl.conv_transpose(x, x, method="native")
     x = torch.ones(1, 1, 2, 2, 2, 2)

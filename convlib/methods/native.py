@@ -28,9 +28,11 @@ def check(x: Array, layer: ConvLayer) -> None:
     """Raise where there is no such kernel."""
     rank = x.ndim - 2
     if not is_tensor(x) or rank > 3:
+        kind = "a Tensor" if is_tensor(x) else "an ndarray"
+        axes = f"{rank} spatial ax{'es' if rank > 1 else 'is'}"
         raise BadValue(
             f'method="native" is the array library\'s own kernel; torch has one for 1 to '
-            f"3 spatial axes, NumPy has none; got a {type(x).__name__} with {rank} spatial axes. "
+            f"3 spatial axes, NumPy has none; got {kind} with {axes}. "
             f'Use method="auto", or convert with torch.from_numpy.'
         )
 

@@ -51,8 +51,9 @@ from . import _points
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
 """Where the polynomials are evaluated, infinity apart. The further out, the worse the rounding.
 
-A half and -2 rather than 2 and -2: that takes a third of the growth, and the matrices A.T and B.T
-still hold whole numbers over powers of two, which floats hold exactly.
+A half and -2 are a choice of ours; Lavin and Gray take 2 and -2. It has about a third of the growth
+(307 against 860 for 6 cells), and the matrices A.T and B.T still hold whole numbers over powers of
+two, which floats hold exactly. How points are chosen well: Barabasz et al. (2020).
 """
 
 
