@@ -47,7 +47,7 @@ def conv(
     weight : array (K, C/groups, *kernel)
     bias : array (K,), optional
     stride, dilation : int or one int per axis
-        Default 1. Of `stride`, `dilation` and `padding`, a tuple of one holds for all axes.
+        Default 1. Of `stride`, `dilation` and `padding`, a tuple of length one counts for all axes.
     padding : int, one int per axis, one (before, after) pair per axis, "same" or "valid"
         Cells added on each side; default 0. "same" keeps the size and needs stride 1.
     groups : int
@@ -56,11 +56,11 @@ def conv(
         What the added cells hold. For 1 2 3 4, padded by two: ``00 1234 00``, ``32 1234 32``,
         ``11 1234 44``, ``34 1234 12``.
     method : "auto", "im2col", "rows", "taps", "winograd", "fft", "direct" or "native"
-        How it is computed: by columns and matrix products; by columns along every axis but the
-        first, and products of views of them that overlap; tap by tap of the kernels, for all
-        outputs at once; by products of points of small tiles (stride and dilation 1, kernels of
-        at most 5 cells a side); by products of spectra (for large kernels); by the definition; by
-        torch's own kernel (tensors only).
+        How it is computed. "im2col": columns and matrix products. "rows": columns along every axis
+        but the first, and products of views of them that overlap. "taps": tap by tap of the
+        kernels, for all outputs at once. "winograd": products of points of small tiles (stride and
+        dilation 1, kernels of at most 5 cells a side). "fft": products of spectra, for large
+        kernels. "direct": the definition. "native": torch's own kernel (tensors only).
         "auto" is what was measured to be fastest for such a layer: see "Fast algorithms" in the
         book. For tensors it is "im2col", and "native" inside of torch's transforms (compile, vmap,
         jvp and so on), which can follow one step for any size.
@@ -84,26 +84,35 @@ def conv(
 
     Notes
     -----
-    ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds. Beyond input and output, im2col needs
-    `budget` bytes of columns and one tile of input and output, in each thread, "rows" 4 MiB of
-    lines and sums, and "taps" 1 MiB of sums; Winograd's method needs up to twice the budget, and 12
-    MiB of kernels; the FFT as much, or thrice the points of one tile of all channels. It is taken while it is used; for NumPy arrays 64 MiB at most wait for the
-    next calls, in the whole process, until ``clear_scratch``. Products are left to the BLAS and
-    its threads; how many, nothing here changes. Large NumPy arrays, where most of the work is
-    copies (up to 12 kernels in a group, "taps", "fft"), are shared among as many threads of the
-    call's own (with the extra ``convbook[threads]``). The same number of BLAS threads, and no other
-    setting changed, gives the same bits, whoever else computes. float16 and bfloat16 are summed in
-    float32, then rounded; integers wrap around as torch's do. On tensors autograd flows, and keeps
-    the columns; "winograd" and "fft" spread an infinity or NaN in a tensor over its tile.
+    ``B*K*prod(out) * C/G*prod(kernel)`` multiply-adds.
 
-    For floating NumPy arrays an output is off by at most ``32 n eps`` of the larger of two sums of
-    \|w\|\|x\|, with ``n = C/G*prod(kernel)`` and the eps of the sums: that of its own window, and
-    what is usual in its image and group (the median over the cells where it is not 0, or 8 times
-    the tenth percentile, if that is less). So no loud cell spoils an output that does not see it,
-    and what other images of the batch hold changes no promise. It holds before the bias is added
-    and before a result is rounded to float16, as long as nothing over- or underflows. A quiet
-    region of less than a tenth of an image may lose digits relative to itself. On ordinary layers
-    errors are some fifty times smaller, or more.
+    *Memory* beyond input and output, in each thread: im2col needs `budget` bytes of columns and one
+    tile of input and output; "rows" 4 MiB of lines and sums; "taps" 1 MiB of sums; Winograd's
+    method up to twice the budget, and 12 MiB of kernels; the FFT as much, or three times the points
+    of one tile of all channels. A call holds this memory while it runs. For NumPy arrays up to
+    64 MiB are then kept for later calls of the whole process, until ``clear_scratch``.
+
+    *Threads.* Products are left to the BLAS and its threads; how many, nothing here changes. Large
+    NumPy arrays, where most of the work is copies (up to 12 kernels in a group, "taps", "fft"), are
+    shared among as many threads of the call's own (with the extra ``convbook[threads]``). The same
+    number of BLAS threads, and no other setting changed, gives the same bits, whatever else runs.
+
+    *Digits.* For floating NumPy arrays
+
+    .. math:: |\text{error}| \le 32\, n\, \varepsilon \max\Big(\sum |w|\,|x|,\ U\Big),
+              \qquad n = C/G \cdot \text{cells of a kernel}
+
+    with the eps of the sums. The sum is that of the output's own window; U is what is usual in its
+    image and group: the median over the cells where it is not 0, or 8 times the tenth percentile,
+    if that is less. So no cell spoils an output that does not see it, and what other images of the
+    batch hold changes no promise. It holds before the bias is added and before a result is rounded
+    to float16, as long as nothing over- or underflows. A quiet region of less than a tenth of an
+    image may lose digits relative to itself. On ordinary layers errors are some fifty times
+    smaller, or more. float16 and bfloat16 are summed in float32, then rounded; integers wrap around
+    as torch's do.
+
+    *Tensors.* autograd flows, and keeps the columns; "winograd" and "fft" spread an infinity or NaN
+    over its tile.
 
     Same results as ``torch.nn.functional.conv1d``, ``conv2d`` and ``conv3d``.
     Source: Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016); Lavin and Gray (2016).
