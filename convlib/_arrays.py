@@ -1,4 +1,4 @@
-"""The seam: the one file that knows NumPy from torch. All else is written in what the two share.
+"""The seam: what differs between NumPy and torch is asked here. All else is what the two share.
 
 torch is never imported here: a tensor cannot exist before somebody imported torch, so asking
 ``sys.modules`` is enough. Where an array lives is where the work runs: CUDA needs no second path.
@@ -67,11 +67,16 @@ def _order(rank: int, source: int | Ints, destination: int | Ints) -> Ints:
     return tuple(np.moveaxis(np.empty(range(rank)), source, destination).shape)
 
 
+def kind(x: Array) -> str:
+    """What an array holds: "f" for floats, "c" for complex numbers, "i" for integers."""
+    if is_tensor(x):
+        return "f" if x.is_floating_point() else "c" if x.is_complex() else "i"
+    return "i" if x.dtype.kind == "u" else x.dtype.kind
+
+
 def is_whole(x: Array) -> bool:
     """True for an integer dtype."""
-    if is_tensor(x):
-        return not (x.is_floating_point() or x.is_complex())
-    return x.dtype.kind in "iu"
+    return kind(x) == "i"
 
 
 def is_recording(*arrays: Array) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._arrays import Array, is_tensor, namespace, supported
+from ._arrays import Array, is_tensor, kind, namespace, supported
 from ._types import IntOrInts, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -194,12 +194,6 @@ def _check_pair(first: str, x: Array, name: str, a: Array) -> None:
         )
 
 
-class Host:
-    """What `check_memory` is to look at for 8-byte numbers in this machine's memory."""
-
-    device, dtype = "cpu", np.dtype(float)
-
-
 def check_memory(like: Array, **shapes: Sequence[int]) -> None:
     """Raise, before anything is made, for an array that would not fit the memory where `like` is.
 
@@ -213,8 +207,17 @@ def check_memory(like: Array, **shapes: Sequence[int]) -> None:
         cuda = like.device.type == "cuda"
         properties = namespace(like).cuda.get_device_properties
         most = properties(like.device).total_memory if cuda else sys.maxsize
+    _check_bytes(most, like.dtype.itemsize, shapes)
+
+
+def check_host_memory(itemsize: int, **shapes: Sequence[int]) -> None:
+    """The same for tables in this machine's memory, wherever the arrays are."""
+    _check_bytes(MEMORY, itemsize, shapes)
+
+
+def _check_bytes(most: int, itemsize: int, shapes: dict[str, Sequence[int]]) -> None:
     for name, shape in shapes.items():
-        size = math.prod([max(1, n) for n in shape]) * like.dtype.itemsize
+        size = math.prod([max(1, n) for n in shape]) * itemsize
         if size > most:
             raise BadValue(
                 f"{name.replace('_', ' ')} of shape {tuple(shape)} would take {size} "
@@ -238,11 +241,11 @@ def check_batched(x: Array, rank: int = 1, reason: str = "", more: str = "") -> 
 
 
 def check_spatial(x: Array, **options: object) -> None:
-    """Raise unless `x` is a batch, also where an option tells: it has a value too many for `x`."""
+    """Raise unless `x` is a batch; an option with a value too many tells that it is none."""
     axes = x.ndim - 2
     for name, value in options.items():
         given = len(value) if isinstance(value, (tuple, list)) else 0
-        if given and (given == axes + 1 or given > axes < 1):
+        if given and (given == axes + 1 or (axes < 1 and given > axes)):
             more = f" Or give {name} {axes} value{'s' * (axes > 1)}." if axes > 0 else ""
             check_batched(x, given, f"{name}={value!r}", more)
     # An int tells no axes: two of `x` may be (C, W), or (H, W).
@@ -283,7 +286,7 @@ def _is_numeric(x: Array) -> bool:
 
 def check_real(x: Array) -> None:
     """Raise for complex numbers: whose gradient it is would be a matter of convention."""
-    if x.is_complex() if is_tensor(x) else x.dtype.kind == "c":
+    if kind(x) == "c":
         raise BadType(
             f"gradients here are those of real numbers; got dtype {x.dtype}. "
             f"Take the real and the imaginary part apart."
@@ -360,6 +363,7 @@ def check_index(name: str, ints: Ints) -> None:
 
 
 def as_int(message: str, value: object) -> int:
+    """`value` as an int; else raise with the `message`."""
     # True and False are ints to Python, and in tensors; as a stride they are a slip of the pen.
     if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
         raise BadType(message)

@@ -23,6 +23,7 @@ from ._checks import (
     check_size,
     one_int,
 )
+from ._tuning import COLUMN_BUDGET
 from ._types import IntOrInts, Ints, Padding
 from .geometry import (
     Window,
@@ -73,8 +74,15 @@ class ConvLayer(NamedTuple):
         return self._replace(window=window, x_shape=tuple(x_shape), y_shape=y_shape)
 
 
-Options = tuple[IntOrInts, Padding, IntOrInts, int, str, int]
-"""Stride, padding, dilation, groups, padding mode and budget, as a caller gave them."""
+class Options(NamedTuple):
+    """Options of a convolution, as a caller gave them."""
+
+    stride: IntOrInts = 1
+    padding: Padding = 0
+    dilation: IntOrInts = 1
+    groups: int = 1
+    padding_mode: str = "zeros"
+    budget: int = COLUMN_BUDGET
 
 
 def check_layer(x: Array, weight: Array, options: Options, name: str = "weight") -> ConvLayer:
@@ -83,16 +91,16 @@ def check_layer(x: Array, weight: Array, options: Options, name: str = "weight")
     check_weight(weight, "(K, C/groups, *kernel)", name)
     check_rank(x, weight, name)
     check_size(x)
-    # Remembered by value; and True, which is no stride, would be found under 1.
-    plain = not is_tensor(x) and all(type(option) in (int, str) for option in options)
-    check = _known_shapes if plain else _check_shapes
+    # The cache compares options by value, where True == 1: so only plain ints and words go there.
+    cacheable = not is_tensor(x) and all(type(option) in (int, str) for option in options)
+    check = _known_shapes if cacheable else check_shapes
     layer, padded = check(tuple(x.shape), tuple(weight.shape), options)
     output = "the_output" if name == "weight" else f"the_output_of_{name}"
     check_memory(x, the_padded_input=padded, **{output: layer.y_shape})
     return layer
 
 
-def _check_shapes(shape: Ints, weight_shape: Ints, options: Options) -> tuple[ConvLayer, Ints]:
+def check_shapes(shape: Ints, weight_shape: Ints, options: Options) -> tuple[ConvLayer, Ints]:
     """The checks of shapes and options; beside the layer, the shape of its padded input."""
     stride, padding, dilation, groups, mode, budget = options
     size, kernel_size = shape[2:], weight_shape[2:]
@@ -107,11 +115,11 @@ def _check_shapes(shape: Ints, weight_shape: Ints, options: Options) -> tuple[Co
     return ConvLayer(window, shape, y_shape, groups, budget), (*shape[:2], *padded)
 
 
-_known_shapes = lru_cache(maxsize=1024)(_check_shapes)
+_known_shapes = lru_cache(maxsize=1024)(check_shapes)
 
 
 def check_weight(weight: Array, form: str, name: str = "weight") -> None:
-    """Raise unless the array of that name is of the `form`: kernels, and none of nothing."""
+    """Raise unless the array of that name is of the `form`: a kernel axis at least, none empty."""
     if weight.ndim < 3 or min(weight.shape) < 1:
         one = f" Kernels of one cell are {name}[..., None]." if weight.ndim == 2 else ""
         raise BadValue(
@@ -149,7 +157,7 @@ def add_bias(y: Array, bias: Array | None, like: Array) -> Array:
     """`y` (B, K, *out) and `bias` (K,) in the dtype of `like`; in the memory of `y`, as a rule."""
     if bias is not None:
         column = bias.reshape(-1, *(1,) * (y.ndim - 2))  # (K, 1, ...)
-        if is_transformed(y):  # one of vmap's many
+        if is_transformed(y):  # under vmap `bias` may be a batch where `y` is none
             y = y + column
         else:
             y += column

@@ -160,8 +160,8 @@ def run(
 ) -> None:
     """Do ``step(piece, scratch)`` for all pieces of some work: here, or in several threads at once.
 
-    The one loop of all methods. Each thread has scratch memory of its own, `like` that array,
-    which serves one piece after the other; see `Scratch` for `keep` and `dtype`.
+    The one loop of all methods. Each thread has scratch memory of its own, in the library and
+    dtype of `like`, which serves one piece after the other; see `Scratch` for `keep` and `dtype`.
     """
 
     def work(left: Iterator[Any]) -> None:
@@ -175,8 +175,8 @@ def run(
 def share(work: Callable[[Iterator[Any]], None], items: Sequence[Any], threads: int) -> None:
     """Run ``work(iterator)`` so that all `items` get done, in so many threads.
 
-    Each thread has its `work` to itself, and draws from the same items: what that sets up before
-    its loop, a buffer say, serves all that fall to it. Which thread does an item must not matter
+    Each thread has its `work` to itself, and draws from the same items: so a buffer made before
+    the loop serves every item that this thread draws. Which thread does an item must not matter
     to the result. Where no thread can be had, as at the end of the interpreter, this one does all.
     """
     left = deque(items)
@@ -246,10 +246,13 @@ def _stand_still() -> None:
 
 def _computes(frame: FrameType | None) -> bool:
     """True for a thread that is in a call of ours, and does not stand still."""
-    if frame is None or frame.f_code is _stand_still.__code__:
+    if frame is not None and frame.f_code is _stand_still.__code__:
         return False
-    ours = frame.f_code in (share.__code__, _help.__code__)
-    return ours or _computes(frame.f_back)
+    while frame is not None:  # its stack may be deeper than ours has room for
+        if frame.f_code in (share.__code__, _help.__code__):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _before_fork() -> None:

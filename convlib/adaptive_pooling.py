@@ -22,10 +22,10 @@ from ._arrays import (
 )
 from ._checks import (
     BadValue,
-    Host,
     check_arrays,
     check_flags,
     check_grad,
+    check_host_memory,
     check_memory,
     per_axis,
     public,
@@ -456,7 +456,7 @@ def _check(x: Array, output_size: Sizes, dtypes: str | None) -> Ints:
         asked = [n if o is None else o for n, o in zip(size, output_size, strict=True)]
     out = per_axis("output_size", asked, len(size), least=1)  # type: ignore[arg-type]
     check_memory(x, the_output=(*x.shape[:2], *out))
-    check_memory(Host, the_table_of_regions=(64, max(out)))  # a slice each, and a part
+    check_host_memory(8, the_table_of_regions=(64, max(out)))  # a slice each, and a part
     return out
 
 

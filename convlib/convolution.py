@@ -11,7 +11,7 @@ from ._checks import (
     check_real,
     public_layer,
 )
-from ._layer import add_bias, check_bias, check_layer, gradients
+from ._layer import Options, add_bias, check_bias, check_layer, gradients
 from ._tuning import COLUMN_BUDGET
 from ._types import IntOrInts, Method, Needs, Padding, PaddingMode
 from .methods import check_method, convolve
@@ -126,7 +126,7 @@ def conv(
     array([[[[19, 25],
              [37, 43]]]])
     """
-    options = (stride, padding, dilation, groups, padding_mode, budget)
+    options = Options(stride, padding, dilation, groups, padding_mode, budget)
     layer = check_layer(x, weight, options)
     check_bias(x, bias, weight.shape[0])
     check_method(method, x, layer)
@@ -209,7 +209,7 @@ def conv_backward(
     >>> conv_backward(grad, x, weight, needs=(False, True, False))
     (None, array([[[1., 2.]]]), None)
     """
-    options = (stride, padding, dilation, groups, padding_mode, budget)
+    options = Options(stride, padding, dilation, groups, padding_mode, budget)
     layer = check_layer(x, weight, options)
     check_arrays(x=x, grad_output=grad_output)
     check_real(x)

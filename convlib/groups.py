@@ -17,17 +17,15 @@ from ._checks import (
     BadValue,
     check_arrays,
     check_batched,
+    check_host_memory,
     check_memory,
     one_int,
     public_exact,
     public_layer,
 )
-from ._layer import add_bias, check_bias, check_layer, check_rank, check_weight
-from ._tuning import COLUMN_BUDGET
+from ._layer import Options, add_bias, check_bias, check_layer, check_rank, check_weight
 from ._types import ChannelLayers, IntOrInts, Padding
 from .methods import convolve
-
-POINT = (1, 0, 1, 1, "zeros", COLUMN_BUDGET)  # the options of a kernel of one cell
 
 
 @public_layer
@@ -79,7 +77,7 @@ def depthwise_conv(
     """
     check_arrays(x=x, weight=weight)
     groups = _check_depthwise(x, weight, "weight")
-    options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
+    options = Options(stride, padding, dilation, groups)
     layer = check_layer(x, weight, options)
     check_bias(x, bias, weight.shape[0])
     return add_bias(convolve(x, weight, layer), bias, x)
@@ -149,7 +147,7 @@ def pointwise_conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
             f"x has {x.shape[1]} channels, but weight reads {weight.shape[1]}, its second "
             f"axis; got x.shape={tuple(x.shape)}, weight.shape={tuple(weight.shape)}."
         )
-    layer = check_layer(x, weight, POINT)
+    layer = check_layer(x, weight, Options())
     check_bias(x, bias, weight.shape[0])
     return add_bias(convolve(x, weight, layer), bias, x)
 
@@ -216,11 +214,11 @@ def separable_conv(
     groups = _check_depthwise(x, depthwise, "depthwise")
     _check_halves(depthwise, pointwise)
     check_bias(x, bias, pointwise.shape[0])
-    options = (stride, padding, dilation, groups, "zeros", COLUMN_BUDGET)
+    options = Options(stride, padding, dilation, groups)
     layer = check_layer(x, depthwise, options, name="depthwise")
     check_memory(x, the_output=(layer.y_shape[0], pointwise.shape[0], *layer.out))
     between = cast(convolve(x, depthwise, layer), x.dtype)
-    layer = check_layer(between, pointwise, POINT)
+    layer = check_layer(between, pointwise, Options())
     return add_bias(convolve(between, pointwise, layer), bias, x)
 
 
@@ -374,7 +372,7 @@ def channel_reach(channels: int, layers: ChannelLayers) -> Array:
     channels = one_int("channels", channels, least=1)
     if not isinstance(layers, (tuple, list)):
         raise BadType(f"layers must be a list of tuples, one a layer; got {layers!r}.")
-    check_memory(np.zeros((), bool), the_answer=(channels, channels))
+    check_host_memory(1, the_answer=(channels, channels))
     reach = np.eye(channels, dtype=bool)
     for layer in layers:
         reach = _layer_reach(layer, reach)
@@ -404,6 +402,6 @@ def _layer_reach(layer: Any, reach: Array) -> Array:
         numbers = np.arange(channels).reshape(1, channels, 1)
         order = _deal(numbers, groups, channels // groups).ravel()
         return reach[order]
-    check_memory(np.zeros((), bool), the_answer=(outputs, reach.shape[1]))
+    check_host_memory(1, the_answer=(outputs, reach.shape[1]))
     of_group = reach.reshape(groups, channels // groups, reach.shape[1]).any(axis=1)  # (G, C)
     return of_group.repeat(outputs // groups, axis=0)

@@ -20,6 +20,7 @@ from ._checks import (
     check_arrays,
     check_choice,
     check_grad,
+    check_host_memory,
     check_memory,
     check_real,
     check_size,
@@ -30,13 +31,20 @@ from ._checks import (
     public_exact,
     public_layer,
 )
-from ._layer import ConvLayer, add_bias, check_bias, check_rank, check_weight, gradients
+from ._layer import (
+    ConvLayer,
+    Options,
+    add_bias,
+    check_bias,
+    check_rank,
+    check_shapes,
+    check_weight,
+    gradients,
+)
 from ._tuning import COLUMN_BUDGET
 from ._types import Definition, IntOrInts, Needs, Padding
 from ._windows import step
 from .geometry import (
-    check_fits,
-    make_window,
     transpose_window,
 )
 from .methods import convolve, im2col, native
@@ -207,11 +215,11 @@ def conv_transpose_backward(
     )
 
 
-Options = tuple[IntOrInts, Padding, IntOrInts, IntOrInts]
+Sliding = tuple[IntOrInts, Padding, IntOrInts, IntOrInts]
 """Stride, padding, output padding and dilation, as a caller gave them."""
 
 
-def _check_layer(x: Array, weight: Array, options: Options, groups: int, budget: int) -> ConvLayer:
+def _check_layer(x: Array, weight: Array, options: Sliding, groups: int, budget: int) -> ConvLayer:
     """The convolution that is transposed: of an input like our output, it gives one like `x`."""
     check_arrays(x=x, weight=weight)
     check_weight(weight, "(C, K/groups, *kernel)")
@@ -299,7 +307,7 @@ def _explicit(weight: Array, layer: ConvLayer) -> Array:
     return y.reshape(cells, math.prod(y.shape[1:])).swapaxes(0, 1)
 
 
-class Steps(NamedTuple):
+class Pair(NamedTuple):
     """One of the equal definitions, and the adjoint of its steps: ``(x, weight, layer)`` to y."""
 
     forward: Callable[[Array, Array, ConvLayer], Array]
@@ -307,11 +315,11 @@ class Steps(NamedTuple):
 
 
 DEFINITIONS = {
-    "auto": Steps(backward_input, convolve),  # whatever is fastest there
-    "scatter": Steps(im2col.backward_input, im2col.forward),
-    "zero_insertion": Steps(_zero_insertion, _leave_out),
-    "matrix": Steps(_by_transposed_matrix, _by_matrix),
-    "native": Steps(native.backward_input, native.forward),
+    "auto": Pair(backward_input, convolve),  # whatever is fastest there
+    "scatter": Pair(im2col.backward_input, im2col.forward),
+    "zero_insertion": Pair(_zero_insertion, _leave_out),
+    "matrix": Pair(_by_transposed_matrix, _by_matrix),
+    "native": Pair(native.backward_input, native.forward),
 }
 
 
@@ -368,14 +376,12 @@ def conv_matrix(
             f"weight.shape={tuple(weight.shape)}, groups={groups}."
         )
     size = per_axis("input_size", input_size, weight.ndim - 2, least=1)
-    window = make_window(tuple(weight.shape[2:]), stride, padding, dilation, len(size))
-    check_fits(window, size)
-    channels = weight.shape[1] * groups
-    padded = math.prod([n + sum(pair) for n, pair in zip(size, window.padding, strict=True)])
-    x_shape, y_shape = (1, channels, *size), (1, weight.shape[0], *window.output_size(size))
-    _check_matrix(weight, math.prod(y_shape), math.prod(x_shape))
-    check_memory(weight, the_padded_basis=(math.prod(x_shape), channels * padded))
-    layer = ConvLayer(window, x_shape, y_shape, groups, COLUMN_BUDGET)
+    x_shape = (1, weight.shape[1] * groups, *size)
+    options = Options(stride, padding, dilation, groups)
+    layer, padded = check_shapes(x_shape, tuple(weight.shape), options)
+    cells = math.prod(x_shape)
+    _check_matrix(weight, math.prod(layer.y_shape), cells)
+    check_memory(weight, the_padded_basis=(cells, math.prod(padded)))
     return cast(_explicit(weight, layer), weight.dtype)
 
 
@@ -463,7 +469,7 @@ def overlap_count(
     size = per_axis("input_size", input_size, rank, least=1)
     kernel = per_axis("kernel_size", kernel_size, rank, least=1, alike=True)
     window, out = transpose_window(size, kernel, stride, padding, output_padding, dilation)
-    check_memory(np.zeros((), int), the_output=out)
+    check_host_memory(8, the_output=out)
     options = zip(size, window.stride, kernel, window.dilation, window.padding, out, strict=True)
     return reduce(np.multiply.outer, (_reached(*each) for each in options))
 

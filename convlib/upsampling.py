@@ -23,12 +23,12 @@ from ._arrays import (
 from ._checks import (
     BadType,
     BadValue,
-    Host,
     as_number,
     check_arrays,
     check_batched,
     check_choice,
     check_grad,
+    check_host_memory,
     check_memory,
     check_size,
     check_spatial,
@@ -323,7 +323,7 @@ def _check_resize(
     else:
         out, steps = _scaled(input_size, scale_factor)
     check_memory(x, the_output=(*x.shape[:2], *out))
-    check_memory(Host, the_table_of_weights=(8, max(out)))
+    check_host_memory(8, the_table_of_weights=(8, max(out)))
     return out, steps
 
 
