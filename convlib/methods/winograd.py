@@ -102,8 +102,8 @@ class Maps:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
         taps = weight.reshape(*weight.shape[:3], self.weight.shape[1])
         few = math.prod(weight.shape[:3]) <= WINOGRAD_TURN
-        # The points of the input, channels last, are a transposed factor of the products to come: if
-        # the kernels are one too, some BLAS kernels are faster.
+        # The points of the input, channels last, are a transposed factor of the products to come:
+        # if the kernels are one too, some BLAS kernels are faster.
         taps = taps.swapaxes(1, 2) if few else taps
         flat = taps.reshape(math.prod(taps.shape[:3]), taps.shape[3])
         points = scratch.product("kernels", self.weight, flat.swapaxes(0, 1))
