@@ -134,7 +134,7 @@ def promised(case: Case, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     own = cl.conv(abs(x), abs(weight), method="im2col", **case.options)
     loudness = Loudness(weight, case.options["groups"], x.dtype)
     with Scratch(x) as scratch:
-        loudness.hear(tuple(slice(0, n) for n in (len(x), *x.shape[2:])), x, scratch)
+        loudness.record(tuple(slice(0, n) for n in (len(x), *x.shape[2:])), x, scratch)
     of_kernels = loudness.usual().repeat(len(weight) // case.options["groups"], axis=1)
     usual = of_kernels.reshape(*own.shape[:2], *(1 for _ in x.shape[2:]))
     return EPS * math.prod(weight.shape[1:]) * np.maximum(own, usual)

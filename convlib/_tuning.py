@@ -1,9 +1,10 @@
 """Every number that was measured rather than derived, in one place: sizes and thresholds.
 
-They change how fast a result comes, never what it is. Found by ``python -m benchmarks`` and paired
-runs around each value on two machines of two cores, an AMD EPYC (OpenBLAS with kernels for AVX2)
-and an Intel Xeon (with kernels for AVX-512); each is a broad optimum, where half or twice as much
-costs a few percent. What is derived, as the bound on rounding, stands where it is derived.
+They change how fast a result comes, and its rounding within the bound that `conv` promises; never
+what is computed. Found by ``python -m benchmarks`` and paired runs around each value on two
+machines of two cores, an AMD EPYC (OpenBLAS with kernels for AVX2) and an Intel Xeon (with kernels
+for AVX-512); each is a broad optimum, where half or twice as much costs a few percent. What is
+derived, as the bound on rounding, stands where it is derived.
 """
 
 KiB, MiB = 2**10, 2**20
@@ -38,7 +39,7 @@ MAGNITUDE_BYTES = 256 * KiB
 # ---- threads ----
 
 THREAD_VALUES = 2**20
-"""Values, in and out, that a thread of ours must have to do.
+"""Values, in and out, that make one more thread worth its start.
 
 To start a thread and to wait for it costs as much as copying some 100,000 values, and after each
 call of NumPy threads wait for their turn in the interpreter.
@@ -55,6 +56,9 @@ thread, whatever it is allowed: OpenBLAS takes a second one from 2**19 multiply-
 
 WIDE = 64
 """Columns that make a good matrix product by themselves; narrower images share a tile."""
+
+SHARED_WIDE = 4 * WIDE
+"""Columns left in a tile, at least, where threads share the outputs: so its product stays good."""
 
 LONG_SUM = 2**10
 """Terms to a sum in a product of small matrices, at most: there the BLAS adds them one by one."""
@@ -85,6 +89,9 @@ ROW_BROAD = 56
 
 ROW_WEIGHTS = 2**15
 """Weights of a group that may be read anew for every row: the cache beside the core holds them."""
+
+ROW_OUTPUTS = 4
+"""Outputs for each kernel of a group, from which on the products by rows of kernels pay."""
 
 ROW_READS = 2**16
 """Numbers that a row of kernels reads, from which on a product for it is worth its call."""

@@ -256,7 +256,7 @@ def test_other_groups_change_no_digits():
     assert errors(y, x, weight, groups=3).max() <= _loudness.PROMISE / 10
 
 
-def test_a_block_that_two_threads_read_is_heard_once(monkeypatch):
+def test_a_block_that_two_threads_read_is_recorded_once(monkeypatch):
     """Whoever comes first: the same blocks are too loud, and the result has the same bits."""
     x, weight = image(1, 8, 60, 120), kernels(60, 8, 5, 5)
     x[..., 60:] *= 1000

@@ -1,7 +1,8 @@
 """The ways to compute one convolution: a file each, one signature; and which of them "auto" takes.
 
 ``forward(x, weight, layer)`` takes checked arrays: `x` (B, C, *spatial) and `weight` (K, C/G,
-*kernel). It gives (B, K, *out) in the dtype in which sums are kept.
+*kernel). It gives (B, K, *out) in the dtype in which sums are kept. `_points` and `_loudness` are
+what winograd and fft share; `backward` has the adjoints.
 """
 
 from __future__ import annotations

@@ -6,10 +6,15 @@ would spoil all its neighbours. How loud a cell is, is told by what the kernels 
 
     D(cell) = sum over c of max_k |w_kc| |x_c(cell)|,      |w_kc| summed over the taps
 
-At each point an entry of ``|G| |w_kc|`` is at most the largest number of its row times ``|w_kc|``,
-and one of ``|B.T| |x_c|`` a sum over the tile's cells of ``|b| |x_c(cell)|``. Sum their product
-over the channels, let the two sums change places, and each cell has at most ``|b| D(cell)``. So
-whatever is added up on the way to an output is at most ``growth * D`` of the loudest cell of its
+At each point an entry of ``|G| |w_kc|`` is at most the largest number of its row, g, times
+``|w_kc|``; and one of ``|B.T| |x_c|`` is a sum over the tile's cells, with numbers b of a row of
+B.T. Sum their product over the channels, and let the two sums change places:
+
+    sum over c of g |w_kc| (sum over cells of |b(cell)| |x_c(cell)|)
+        = g (sum over cells of |b(cell)| (sum over c of |w_kc| |x_c(cell)|))
+       <= g (sum over cells of |b(cell)| D(cell))
+
+So whatever is added up on the way to an output is at most ``growth * D`` of the loudest cell of its
 tile, and `growth` depends on the matrices alone. The rounding errors are a multiple of that
 (`rounding`) times the dtype's eps.
 Tiles whose D is small against what is usual in their image keep the promise; the others are
@@ -65,7 +70,7 @@ def rounding(channels: int) -> float:
 SAFE = 2.0**30
 """How far from the ends of the dtype's range the sums must stay, so that the maps stay within."""
 
-SILENT = 2.0**-20
+LEAST_SHARE = 2.0**-20
 """The least share of a channel in D, of the largest: what no kernel reads goes through the maps."""
 
 
@@ -77,38 +82,42 @@ class Loudness:
             most, mean = _of_kernels(weight, groups, dtype, scratch)  # (G, C/G)
         self.largest = most.max()
         self.terms = math.prod(weight.shape[1:])
-        self.kernels = np.stack([np.maximum(most, SILENT * self.largest), mean], 1)  # (G, 2, C/G)
-        self.heard: dict[tuple[int, ...], tuple[Block, Array, Array]] = {}  # by where it starts
+        most = np.maximum(most, LEAST_SHARE * self.largest)
+        self.kernels = np.stack([most, mean], 1)  # (G, 2, C/G)
+        # By where a block starts: its largest D, and a sample of the sums that tell what is usual.
+        self.recorded: dict[tuple[int, ...], tuple[Block, Array, Array]] = {}
 
-    def hear(self, block: Block, slab: Array, scratch: Scratch) -> None:
-        """Note how loud the cells are that a block reads, (B, C, *cells), padded already.
+    def record(self, block: Block, slab: Array, scratch: Scratch) -> None:
+        """Keep how loud the cells are that a block reads, (B, C, *cells), padded already.
 
         One entry for a block, whichever threads read it, and however often.
         """
         part = np.abs(slab, out=scratch("tiles", slab.shape, self.kernels.dtype))
         groups, _, depth = self.kernels.shape
         part = part.reshape(len(part), groups, depth, math.prod(part.shape[2:]))
-        loud = self.kernels @ part  # (B, G, 2, cells)
-        sample = _positions(loud.shape[-1], max(SAMPLE // groups, SAMPLE // 64))
-        entry = (block, loud[:, :, 0].max(-1), loud[:, :, 1].take(sample, -1))
-        self.heard[tuple(at.start for at in block)] = entry
+        sums = self.kernels @ part  # (B, G, 2, cells): with the largest kernels, and their mean
+        sample = _positions(sums.shape[-1], max(SAMPLE // groups, SAMPLE // 64))
+        entry = (block, sums[:, :, 0].max(-1), sums[:, :, 1].take(sample, -1))
+        self.recorded[tuple(at.start for at in block)] = entry
 
     def too_loud(self, growth: float) -> list[Block]:
         """The blocks that do not keep the promise."""
         usual = self.usual()
         least, top = _range(self.kernels.dtype)
-        small, large = least * max(1, self.largest), top * min(1, SILENT * self.largest)
+        # `usual` must stay `SAFE` away from both ends of the dtype, also after multiplying by the
+        # smallest and largest kernel.
+        small, large = least * max(1, self.largest), top * min(1, LEAST_SHARE * self.largest)
         in_range = (least <= self.largest <= top) & (small <= usual) & (usual <= large)
         error = rounding(self.kernels.shape[2]) * growth  # in eps * D
         most = np.where(in_range, PROMISE * self.terms / error * usual, -1)
         # Not "any greater": NaN is neither.
-        heard = self.heard.values()
-        return [block for block, loudest, _ in heard if not (loudest <= most[block[0]]).all()]
+        recorded = self.recorded.values()
+        return [block for block, loudest, _ in recorded if not (loudest <= most[block[0]]).all()]
 
     def usual(self) -> Array:
         """What is usual in each group of each image: (B, G)."""
         of_image: dict[int, list[Array]] = {}
-        for block, _, sums in self.heard.values():
+        for block, _, sums in self.recorded.values():
             for image, own in zip(range(block[0].start, block[0].stop), sums, strict=True):
                 of_image.setdefault(image, []).append(own)
         return np.stack([_typical(np.concatenate(of_image[i], -1)) for i in range(len(of_image))])
@@ -136,10 +145,10 @@ def _of_kernels(weight: Array, groups: int, dtype: Any, scratch: Scratch) -> tup
 def _typical(sums: Array) -> Array:
     """Of the numbers above 0 in each row the median, or less; 0 where there is none."""
     sums = np.sort(sums, -1)
-    silent = np.count_nonzero(sums == 0, axis=-1, keepdims=True)
-    count = sums.shape[-1] - silent
+    zeros = np.count_nonzero(sums == 0, axis=-1, keepdims=True)
+    count = sums.shape[-1] - zeros
     tenth, half = (
-        np.take_along_axis(sums, np.minimum(silent + count // part, sums.shape[-1] - 1), -1)
+        np.take_along_axis(sums, np.minimum(zeros + count // part, sums.shape[-1] - 1), -1)
         for part in (10, 2)
     )
     return np.minimum(half, RANGE * tenth)[..., 0]

@@ -35,16 +35,22 @@ from ._loudness import Block, Loudness
 
 
 class Maps(Protocol):
-    """The maps of one method, for one kernel size. Tiles come as T side by side."""
+    """The maps of one method, for one kernel size. Tiles come as T side by side.
+
+    Scratch names in use: padded, tiles, cells, points, kernels, image. `_loudness` takes `tiles`
+    before `of_input`, and `_points` takes it anew once `of_input` has returned. `points` and
+    `kernels` are read again until the next block of theirs comes.
+    """
 
     step: Ints  # outputs of a tile, per axis
     side: Ints  # inputs of a tile, per axis
     bytes: int  # of the points of one tile of one channel
     dtype: Any  # of the real numbers at both ends
-    growth: float  # how much larger than a sum of products its rounding errors' sources may be
+    # Bound on what is added up for an output, in units of the largest D in its tile (`_loudness`).
+    growth: float
 
     def uses(self, kernels: int) -> int:
-        """How often a point of the input is read, to tell whose threads the work is worth."""
+        """How many products read each point; `threads_for` decides by it."""
 
     def of_weight(self, weight: Array, scratch: Scratch) -> Array:
         """From (G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
@@ -62,7 +68,7 @@ def forward(maps: Maps, x: Array, weight: Array, layer: ConvLayer) -> Array:
     Blocks too loud for what they would spoil are computed by columns (`_loudness`), for NumPy; a
     tensor's are not: to look at it would make a GPU wait.
     """
-    if x.shape[0] == 0:  # not every FFT takes nothing
+    if x.shape[0] == 0:  # nothing is usual in no image, and not every FFT takes an empty batch
         return im2col.forward(x, weight, layer)
     loudness = None if is_tensor(x) else Loudness(weight, layer.groups, maps.dtype)
     y = _by_points(maps, x, weight, layer, loudness)
@@ -74,7 +80,7 @@ def forward(maps: Maps, x: Array, weight: Array, layer: ConvLayer) -> Array:
 def _by_points(
     maps: Maps, x: Array, weight: Array, layer: ConvLayer, loudness: Loudness | None
 ) -> Array:
-    """All blocks by products of points; how loud they are, `loudness` is told."""
+    """All blocks by products of points; how loud they are, `loudness` records."""
     by_group = (layer.groups, layer.kernels)
     y = new((x.shape[0], *by_group, *layer.out), beside(x, weight), maps.dtype, fill=False)
     threads = threads_for(x, x.shape, y.shape, uses=maps.uses(layer.kernels))
@@ -145,10 +151,10 @@ def _read(
     loudness: Loudness | None,
     scratch: Scratch,
 ) -> Array:
-    """The points of the cells that a block's tiles read, (P, G, C/G, T), their loudness noted."""
+    """The points of the cells that a block's tiles read, (P, G, C/G, T); records how loud."""
     slab = _slab(maps, x, layer, block, scratch)
     if loudness:
-        loudness.hear(block, slab, scratch)
+        loudness.record(block, slab, scratch)
     rank = len(layer.out)
     tile = Window(maps.side, maps.step, (1,) * rank, ((0, 0),) * rank)
     points = maps.of_input(slab, tile, scratch)  # (P, C, T)

@@ -26,7 +26,7 @@ def backward_input(grad: Array, weight: Array, layer: ConvLayer, method: str = "
     """The gradient in the input: a convolution again, with turned kernels, where the stride is 1.
 
     Then the fast methods serve it too. Other strides, and padding that copies cells, scatter,
-    unless a method is named.
+    unless a method is named. Turned is by 180 degrees.
     """
     window = layer.window
     if native.takes_over(grad):
@@ -39,7 +39,8 @@ def backward_input(grad: Array, weight: Array, layer: ConvLayer, method: str = "
 
 def backward_weight(grad: Array, x: Array, layer: ConvLayer) -> Array:
     """The gradient in the kernels: by columns, or by torch inside of its transforms."""
-    if native.takes_over(grad) and not namespace(grad).jit.is_tracing():  # it lacks words for this
+    # torch.jit.trace cannot record this operator.
+    if native.takes_over(grad) and not namespace(grad).jit.is_tracing():
         return native.backward_weight(grad, x, layer)
     return im2col.backward_weight(grad, x, layer)
 
@@ -56,13 +57,14 @@ def by_turned_kernels(grad: Array, weight: Array, layer: ConvLayer, method: str)
 
 
 def turned(layer: ConvLayer) -> ConvLayer:
-    """The convolution that gives the gradient in the input, of outputs with zeros between."""
+    """The layer that takes the gradient in the outputs, zeros between, to that in the input."""
     window, spread, pairs, out = layer.window, [], [], []
     axes = zip(layer.size, layer.out, window.stride, window.span, window.padding, strict=True)
     for n, o, s, span, (before, after) in axes:
         if window.mode != "zeros":
             n, before = n + before + after, 0
-        # The first output reads so many cells less than its kernel has; the last one, as is left.
+        # Before: what the kernel overhangs the first cell. After: so much that just `n` outputs
+        # come out.
         pairs.append((span - 1 - before, n + before - (o - 1) * s - 1))
         spread.append((o - 1) * s + 1)
         out.append(n)
@@ -72,7 +74,7 @@ def turned(layer: ConvLayer) -> ConvLayer:
 
 
 def turn(weight: Array, groups: int) -> Array:
-    """(K, C/G, *kernel) to (C, K/G, *kernel), each kernel turned by 180 degrees."""
+    """The weight for `turned`: (K, C/G, *kernel) to (C, K/G, *kernel), turned by 180 degrees."""
     kernels, depth, *kernel = weight.shape
     grouped = weight.reshape(groups, kernels // groups, depth, *kernel).swapaxes(1, 2)
     flat = grouped.reshape(groups * depth, kernels // groups, *kernel)

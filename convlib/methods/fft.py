@@ -62,6 +62,7 @@ class Maps:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G): conjugate, for nothing is flipped."""
         if math.prod(self.dilation) > 1:
             spread = new((*weight.shape[:3], *self.span), weight)
+            # `step` is the slice of `_windows` here; `self.step` are the outputs of a tile.
             axes = zip(self.dilation, self.span, strict=True)
             spread[(..., *(step(d, n) for d, n in axes))] = weight
             weight = spread

@@ -22,7 +22,7 @@ from .._arrays import (
     pairwise,
 )
 from .._layer import ConvLayer
-from .._tuning import LONG_SUM, SMALL_PRODUCT, WIDE
+from .._tuning import LONG_SUM, SHARED_WIDE, SMALL_PRODUCT, WIDE
 from .._windows import add_unpadded, pad, unpad
 from .._work import Scratch, keeps_scratch, run, threads_for
 from ..geometry import (
@@ -37,12 +37,13 @@ Part = tuple[slice, slice]  # groups, and the channels within one
 
 def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Columns, then one product: ``(G, K/G, R) @ (G, R, B*L)``, tile by tile."""
-    rows = as_rows(weight, layer.groups)
+    rows = _as_rows(weight, layer.groups)
     if is_transformed(x):
         return _at_once(x, rows, layer)
     y = new(layer.y_shape, rows, fill=False)
     threads = threads_for(x, x.shape, y.shape, uses=layer.kernels)
     places = _tiles(layer, x, threads)
+    # One tile: the threads share its groups instead.
     ranges = _group_ranges(layer.groups, threads if len(places) == 1 else 1)
 
     def compute(piece: tuple[Tile, slice], scratch: Scratch) -> None:
@@ -84,7 +85,7 @@ def _multiply(
 def backward_input(grad: Array, weight: Array, layer: ConvLayer) -> Array:
     """The adjoint in `x`: ``(G, R, K/G) @ (G, K/G, B*L)`` gives columns; add them back."""
     if is_transformed(grad):
-        return _back_at_once(grad, as_rows(weight, layer.groups), layer)
+        return _back_at_once(grad, _as_rows(weight, layer.groups), layer)
     grad_x = new(layer.x_shape, weight, accumulator(weight))
     grouped = _by_group(weight, layer.groups)
     threads = threads_for(grad, grad_x.shape, grad.shape, uses=layer.kernels)
@@ -96,9 +97,9 @@ def backward_input(grad: Array, weight: Array, layer: ConvLayer) -> Array:
         rows = rows.reshape(*rows.shape[:2], math.prod(rows.shape[2:]))  # (g, K/G, r)
         for at, pairs in places:
             batch, _, *out = grad[at].shape
-            laid = _grouped(grad[at], layer.groups, rows.dtype)[groups]  # (g, K/G, B*L)
+            grads = _grouped(grad[at], layer.groups, rows.dtype)[groups]  # (g, K/G, B*L)
             size = tuple(n + sum(pair) for n, pair in zip(layer.size, pairs, strict=True))
-            columns = rows.swapaxes(1, 2) @ laid
+            columns = rows.swapaxes(1, 2) @ grads
             slab = from_columns(columns, batch, tuple(out), size, layer.window)
             target = grad_x[at[0], channel_range(groups, layer.depth, channels)]
             add_unpadded(target, slab, pairs, layer.window.mode)
@@ -119,7 +120,8 @@ def _back_at_once(grad: Array, rows: Array, layer: ConvLayer) -> Array:
 def backward_weight(grad: Array, x: Array, layer: ConvLayer) -> Array:
     """The adjoint in `weight`: ``(G, K/G, B*L) @ (G, B*L, R)``, summed over the tiles."""
     threads = threads_for(grad, x.shape, grad.shape, uses=layer.kernels)
-    places = _tiles(layer, x, threads)
+    # Inside torch's transforms one tile is all: to follow many takes it longer than they spare.
+    places = _tiles(layer, x, threads, whole=is_transformed(x))
     found: dict[tuple[int, int], Array] = {}
 
     def compute(part: Part, scratch: Scratch) -> None:
@@ -142,11 +144,12 @@ def _products(
     slab = x[at[0], channel_range(groups, layer.depth, channels)]
     slab = cast(pad(slab, pairs, layer.window.mode, scratch), accumulator(x))
     columns = to_columns(slab, layer.window, groups.stop - groups.start, scratch)  # (g, r, B*L)
-    laid = _grouped(grad[at], layer.groups, columns.dtype)[groups]  # (g, K/G, B*L)
-    long = LONG_SUM * max(1, laid.shape[1] * columns.shape[1] // SMALL_PRODUCT)
-    for start in range(0, max(1, laid.shape[2]), long):
+    grads = _grouped(grad[at], layer.groups, columns.dtype)[groups]  # (g, K/G, B*L)
+    # Small products are summed term by term: at most so many terms in each.
+    long = LONG_SUM * max(1, grads.shape[1] * columns.shape[1] // SMALL_PRODUCT)
+    for start in range(0, max(1, grads.shape[2]), long):
         along = (..., slice(start, start + long))
-        yield laid[along] @ columns[along].swapaxes(1, 2)
+        yield grads[along] @ columns[along].swapaxes(1, 2)
 
 
 def _group_ranges(groups: int, count: int) -> list[slice]:
@@ -174,7 +177,7 @@ def _by_group(weight: Array, groups: int) -> Array:
     return cast(weight, accumulator(weight)).reshape(groups, kernels, *weight.shape[1:])
 
 
-def as_rows(weight: Array, groups: int) -> Array:
+def _as_rows(weight: Array, groups: int) -> Array:
     """Each kernel flattened to a row, the kernels of a group together: (G, K/G, R)."""
     kernels, rows = weight.shape[0], math.prod(weight.shape[1:])
     return cast(weight, accumulator(weight)).reshape(groups, kernels // groups, rows)
@@ -187,26 +190,22 @@ def _grouped(grad: Array, groups: int, dtype: object) -> Array:
     return cast(grad, dtype).swapaxes(0, 1).reshape(groups, kernels // groups, length)
 
 
-def _tiles(layer: ConvLayer, like: Array, threads: int) -> list[Tile]:
-    """The outputs, cut into tiles (batch, channels, *box) of at most so many."""
+def _tiles(layer: ConvLayer, like: Array, threads: int, *, whole: bool = False) -> list[Tile]:
+    """The outputs, cut into tiles (batch, channels, *box) of at most so many, or `whole`."""
     batch, _, *out = layer.y_shape
+    most = max(1, batch * math.prod(out)) if whole else _most_outputs(layer, like, threads)
     return [
         ((images, slice(None), *box), layer.window.reach(layer.size, box))
-        for images, *box in tiles((batch, *out), _most_outputs(layer, like, threads))
+        for images, *box in tiles((batch, *out), most)
     ]
 
 
 def _most_outputs(layer: ConvLayer, like: Array, threads: int) -> int:
-    """Outputs in a tile: neither its columns nor its results may exceed the budget.
-
-    Inside torch's transforms one tile is all: to follow many takes it longer than they spare.
-    """
+    """Outputs in a tile: neither its columns nor its results may exceed the budget."""
     (batch, kernels), cells = layer.y_shape[:2], math.prod(layer.out)
-    if is_transformed(like):
-        return max(1, batch * cells)
     column = layer.x_shape[1] * math.prod(layer.window.kernel_size)
     most = max(1, layer.budget // (accumulator(like).itemsize * max(1, column, kernels)))
     if layer.window.is_point and cells >= WIDE:  # one image at most: its own memory is the columns
         return min(most, cells)
     # A tile for each thread, if that leaves a good product.
-    return min(most, max(4 * WIDE, -(-batch * cells // threads)))
+    return min(most, max(SHARED_WIDE, -(-batch * cells // threads)))

@@ -1,7 +1,7 @@
 """Convolution by rows: columns along every axis but the first, whose rows stay as they lie.
 
 im2col copies a cell once for every tap that reads it. Along the first axis that is not needed. Lay
-the other axes out as columns, one line of them for each row of the input: then what the outputs
+the other axes out as columns, for each row of the input a line of them: then what the outputs
 read lies there already, and the views of it may overlap. So a cell is copied N times, not N*N.
 
 There are two such views. Row i of the kernels reads, for all rows of outputs at once, the lines
@@ -23,7 +23,7 @@ from .._arrays import (
     new,
 )
 from .._layer import ConvLayer
-from .._tuning import ROW_BROAD, ROW_BYTES, ROW_READS, ROW_WEIGHTS, ROW_WIDE
+from .._tuning import ROW_BROAD, ROW_BYTES, ROW_OUTPUTS, ROW_READS, ROW_WEIGHTS, ROW_WIDE
 from .._windows import pad, step, windows
 from .._work import Scratch, keeps_scratch, run, threads_for
 from ..geometry import (
@@ -72,17 +72,23 @@ def pays(x: Array, layer: ConvLayer) -> bool:
         return False
     if _goes_by_kernel_rows(layer):
         read = layer.x_shape[1] * math.prod(window.kernel_size[1:]) * math.prod(out)
-        return read >= ROW_READS and math.prod(out) >= 4 * layer.kernels
+        return read >= ROW_READS and math.prod(out) >= ROW_OUTPUTS * layer.kernels
     return _has_few_weights(layer) and math.prod(out[1:]) >= ROW_WIDE
 
 
 def _goes_by_kernel_rows(layer: ConvLayer) -> bool:
-    """True where it goes by rows of kernels: these are few, and rows of outputs are not broad."""
+    """True where it goes by rows of kernels: for few kernels, and rows of outputs not broad.
+
+    Few are no more than a column has terms. For then N products are added up, each sum read and
+    written anew for every one: that is little beside the lines, which each product reads too. By
+    rows of outputs nothing is added, but each row has a product to itself, its matrix N times as
+    wide: good if the row is broad and the cache holds that matrix.
+    """
     if layer.window.dilation[0] > 1:  # then a row's lines do not lie one beneath the other
         return True
-    lines = layer.depth * math.prod(layer.window.kernel_size[1:])
+    terms = layer.depth * math.prod(layer.window.kernel_size[1:])
     broad = math.prod(layer.out[1:]) >= ROW_BROAD and _has_few_weights(layer)
-    return layer.kernels <= lines and not broad  # it adds to the sums, and spares copies of lines
+    return layer.kernels <= terms and not broad
 
 
 def _has_few_weights(layer: ConvLayer) -> bool:
@@ -91,13 +97,13 @@ def _has_few_weights(layer: ConvLayer) -> bool:
 
 def _rows_of_kernels(weight: Array, layer: ConvLayer) -> Array:
     """(K, C/G, N, *kernel) as a matrix for each row of the kernels, (N, G, K/G, R)."""
-    count, depth, height = weight.shape[:3]
+    count, depth, taps = weight.shape[:3]
     across = math.prod(weight.shape[3:])
-    turned = new((height, count, depth, across), weight, accumulator(weight), fill=False)
-    taps = moveaxis(weight.reshape(count, depth, height, across), 2, 0)
-    for tap in range(across):  # the runs of channels are longer than those of a few taps
-        turned[..., tap] = taps[..., tap]
-    return turned.reshape(height, layer.groups, layer.kernels, depth * across)
+    by_row = moveaxis(weight.reshape(count, depth, taps, across), 2, 0)
+    kernels = new(by_row.shape, weight, accumulator(weight), fill=False)
+    for at in range(across):  # the runs of channels are longer than those of a few taps
+        kernels[..., at] = by_row[..., at]
+    return kernels.reshape(taps, layer.groups, layer.kernels, depth * across)
 
 
 def _places(
@@ -109,12 +115,14 @@ def _places(
     much already, along the other axes too.
     """
     most = min(layer.budget, ROW_BYTES)
-    height, s, rows = layer.window.span[0], layer.window.stride[0], y.shape[3]
-    cell = sum(kernels.shape[2:]) * y.dtype.itemsize  # of a row: its columns, and its sums
-    boxes = list(tiles(tuple(y.shape[4:]), max(1, most // (cell * height))))
-    line = cell * math.prod([at.stop - at.start for at in boxes[0]])
-    # Some rows of one group, or all rows of some groups.
-    limit = most // (line * ((rows - 1) * s + height)) * rows or (most // line - height) // s + 1
+    span, s, rows = layer.window.span[0], layer.window.stride[0], y.shape[3]
+    cell_bytes = sum(kernels.shape[2:]) * y.dtype.itemsize  # a column, and its sums
+    boxes = list(tiles(tuple(y.shape[4:]), max(1, most // (cell_bytes * span))))
+    row_bytes = cell_bytes * math.prod([at.stop - at.start for at in boxes[0]])
+    whole_groups = most // (row_bytes * ((rows - 1) * s + span)) * rows
+    rows_of_one_group = (most // row_bytes - span) // s + 1
+    # If not even one group's rows fit, as many rows as do.
+    limit = whole_groups or rows_of_one_group
     fair = -(-y.shape[0] * y.shape[1] * rows // threads)
     return list(tiles((*y.shape[:2], rows), max(1, min(limit, fair)))), boxes
 
@@ -166,13 +174,13 @@ def _by_output_rows(
     kernels: Array, slab: Array, window: Window, y: Array, scratch: Scratch
 ) -> None:
     """Write ``kernels @ lines[u*stride : u*stride + N]`` to row u of `y` (B, g, k, rows, L)."""
-    height, groups, count, each = kernels.shape
+    taps, groups, count, terms = kernels.shape
     view = _columns(slab, window, slab.shape[1] // groups)
     view = moveaxis(view, slab.ndim, 2)  # (B, g, rows, C/G, *kernel, *out)
     laid = scratch("lines", view.shape)
     laid[...] = view
-    beneath = laid.reshape(*y.shape[:2], slab.shape[2] * each, y.shape[4])
-    block = Window((height * each, 1), (window.stride[0] * each, 1), (1, 1), ((0, 0), (0, 0)))
+    beneath = laid.reshape(*y.shape[:2], slab.shape[2] * terms, y.shape[4])
+    block = Window((taps * terms, 1), (window.stride[0] * terms, 1), (1, 1), ((0, 0), (0, 0)))
     blocks = windows(beneath, block)[..., 0].swapaxes(3, 4)  # (B, g, rows, N*R, L), overlapping
-    matrices = moveaxis(kernels, 0, 2).reshape(groups, 1, count, height * each)
+    matrices = moveaxis(kernels, 0, 2).reshape(groups, 1, count, taps * terms)
     scratch.multiply(matrices, blocks, y.swapaxes(2, 3))

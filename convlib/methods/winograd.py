@@ -51,9 +51,9 @@ from . import _points
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
 """Where the polynomials are evaluated, infinity apart. The further out, the worse the rounding.
 
-A half and -2 are a choice of ours; Lavin and Gray take 2 and -2. It has about a third of the growth
-(307 against 860 for 6 cells), and the matrices A.T and B.T still hold whole numbers over powers of
-two, which floats hold exactly. How points are chosen well: Barabasz et al. (2020).
+A half and -2 are a choice of ours; Lavin and Gray take 2 and -2. Ours have about a third of the
+growth (307 against 860 for 6 cells), and the matrices A.T and B.T still hold whole numbers over
+powers of two, which floats hold exactly. How points are chosen well: Barabasz et al. (2020).
 """
 
 
@@ -102,7 +102,9 @@ class Maps:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G)."""
         taps = weight.reshape(*weight.shape[:3], self.weight.shape[1])
         few = math.prod(weight.shape[:3]) <= WINOGRAD_TURN
-        taps = taps.swapaxes(1, 2) if few else taps  # some BLAS kernels like both factors so
+        # The points of the input, channels last, are a transposed factor of the products to come:
+        # if the kernels are one too, some BLAS kernels are faster.
+        taps = taps.swapaxes(1, 2) if few else taps
         flat = taps.reshape(math.prod(taps.shape[:3]), taps.shape[3])
         points = scratch.product("kernels", self.weight, flat.swapaxes(0, 1))
         points = points.reshape(len(points), *taps.shape[:3])
@@ -122,7 +124,7 @@ class Maps:
         return points.reshape(len(points), tiles, view.shape[-1]).swapaxes(1, 2)
 
     def to_output(self, sums: Array, scratch: Scratch) -> Array:
-        """(P, G*k*T) to the outputs (G*k*T, *step), where the input's cells have been."""
+        """(P, G*k*T) to the outputs (G*k*T, *step), in the memory that held the input's cells."""
         cells = scratch.product("cells", sums.swapaxes(0, 1), self.output.swapaxes(0, 1))
         return cells.reshape(len(cells), *self.step)
 
@@ -157,12 +159,11 @@ def applies(window: Window) -> bool:
 def pays(x: Array, layer: ConvLayer) -> bool:
     """True where it is fastest: the products that it saves outweigh its maps.
 
-    For 3x3 kernels in NumPy. Only float32: there the inputs are weighed, and what is too loud is
-    left to columns; and float64 keeps its last digits.
+    For 3x3 kernels in NumPy. Only float32: who takes float64 wants the digits that the maps cost.
     """
     if layer.window.kernel_size != (3, 3) or x.dtype != np.float32 or not applies(layer.window):
         return False
-    tiles = x.shape[0] * math.prod(-(-n // 4) for n in layer.out)
+    tiles = _count(layer, _large_step(layer))
     channels = min(layer.kernels, layer.depth)
     if channels >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES:
         return True
@@ -182,13 +183,22 @@ def check(x: Array, layer: ConvLayer) -> None:
         )
 
 
-def _step(layer: ConvLayer) -> Ints:
-    """Outputs of a tile, per axis: so that it reads 6 cells, or 4 of three axes; few tiles: 2."""
+def _large_step(layer: ConvLayer) -> Ints:
+    """Outputs of a large tile, per axis: so that it reads 6 cells, or 4 of three axes."""
     kernel = layer.window.kernel_size
     side = 6 if len(kernel) < 3 else 4
-    step = tuple([side + 1 - n if n > 1 else 1 for n in kernel])
-    count = layer.x_shape[0] * math.prod([-(-o // m) for o, m in zip(layer.out, step, strict=True)])
-    return step if count >= WINOGRAD_LARGE else tuple([min(m, 2) for m in step])
+    return tuple([side + 1 - n if n > 1 else 1 for n in kernel])
+
+
+def _count(layer: ConvLayer, step: Ints) -> int:
+    """Tiles of so many outputs per axis, in all images."""
+    return layer.x_shape[0] * math.prod([-(-o // m) for o, m in zip(layer.out, step, strict=True)])
+
+
+def _step(layer: ConvLayer) -> Ints:
+    """Outputs of a tile, per axis: those of a large one; if these are few, 2."""
+    step = _large_step(layer)
+    return step if _count(layer, step) >= WINOGRAD_LARGE else tuple([min(m, 2) for m in step])
 
 
 def forward(x: Array, weight: Array, layer: ConvLayer, step: Ints | None = None) -> Array:
