@@ -292,7 +292,7 @@ def erfc_powers(dtype: np.dtype) -> np.ndarray:
 
 
 def normal_by_tanh(xp: ModuleType, z: Array) -> Array:
-    """`normal` about, (1 + tanh(u)) / 2 with a polynomial u of z."""
+    """An approximation of `normal`."""
     u2 = 2 * tanh_argument(z)
     return sigmoid(xp, u2, out=u2)  # (1 + tanh(u)) / 2
 

@@ -29,7 +29,7 @@ from ._arrays import (
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 from ._types import Ints
 
-Reads = Sequence[slice] | Sequence[list[int]]  # along one axis, what each part is cut by
+Reads = Sequence[slice] | Sequence[list[int]]  # what each part is cut by, along one axis
 
 
 def parts(x: Array, reads: Reads, axis: int) -> Iterator[Array]:
@@ -85,9 +85,8 @@ def first_maximum(cells: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
     for value, number in pairs:
         better = (value > best) | (value != value) | (winner < 0)
         best = xp.maximum(best, value)
-        winner = (
-            winner + (number - winner) * better
-        )  # `where` branches, which the processor mispredicts
+        # `where` branches, which the processor mispredicts
+        winner = winner + (number - winner) * better
     return best, winner
 
 
@@ -207,8 +206,7 @@ def check_indices(
             f"x and indices must be of one library and on one device; got "
             f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
         )
-    # of whole numbers `accumulator` changes the order of bytes alone, to the machine's: any will do
-    if accumulator(indices) != namespace(x).int64:
+    if accumulator(indices) != namespace(x).int64:  # int64 of either byte order: it gives native
         raise BadType(f"indices must be int64, flat positions; got {indices.dtype}.")
     got = tuple(indices.shape)
     if got != shape:
