@@ -2,8 +2,9 @@
 
 Both are called with the library ``xp``, which is the module numpy or torch, with numbers ``z`` of
 that library, one axis of them or more, and with options. They hold on the whole line: at the
-joints, at infinity and at NaN. Most are written once for both libraries. Where ``np`` stands, no
-tensor comes by: it has been given to torch's own function, or to the line above.
+joints, at infinity and at NaN. Most are written once for both libraries. A formula that calls
+``np`` never meets a tensor: the table names torch's own function, or an ``if xp is not np`` above
+has returned.
 
 Some take memory ``out`` to work in, as NumPy's own functions do: those that are faster with it by
 more than a twentieth, because their steps are cheap or many. On tensors there is none.
@@ -45,7 +46,7 @@ def clip(xp: ModuleType, z: Array, low: float, high: float, out: Array = None) -
     return z.clip(low, high, out=out)
 
 
-def choose(xp: ModuleType, condition: Array, yes: float, no: float, z: Array) -> Array:
+def one_of(xp: ModuleType, condition: Array, yes: float, no: float, z: Array) -> Array:
     """One of two numbers for each element, in the dtype of `z`."""
     if xp is not np:
         return xp.where(condition, xp.full_like(z, yes), no)
@@ -81,7 +82,7 @@ def leaky_relu(xp: ModuleType, z: Array, negative_slope: float, out: Array = Non
 
 
 def leaky_relu_slope(xp: ModuleType, z: Array, negative_slope: float) -> Array:
-    return choose(xp, z > 0, 1, negative_slope, z)
+    return one_of(xp, z > 0, 1, negative_slope, z)
 
 
 def prelu(xp: ModuleType, z: Array, weight: Array) -> Array:
@@ -179,10 +180,10 @@ def elu(xp: ModuleType, z: Array, alpha: float, width: float = 1.0, out: Array =
 
 
 def elu_slope(xp: ModuleType, z: Array, alpha: float, width: float = 1.0) -> Array:
-    # 0 also at NaN, where the slope is 1. For torch a choice: of a minimum, autograd gives each of
-    # two equals half of the slope.
+    # `fmin` gives 0 at NaN, so the slope there is 1. torch.minimum would give two equals half the
+    # gradient each: hence `where`.
     below = np.fmin(z, 0) if xp is np else xp.where(z < 0, z, 0)
-    return choose(xp, z <= 0, alpha / width, 1, z) * xp.exp(below / width)
+    return one_of(xp, z <= 0, alpha / width, 1, z) * xp.exp(below / width)
 
 
 def selu(xp: ModuleType, z: Array) -> Array:
@@ -242,13 +243,13 @@ def silu_slope(xp: ModuleType, z: Array) -> Array:
 
 
 def gelu(xp: ModuleType, z: Array, approximate: str, out: Array = None) -> Array:
-    return gated(xp, z, normal if approximate == "none" else almost_normal, out=out)
+    return gated(xp, z, normal if approximate == "none" else normal_by_tanh, out=out)
 
 
 def gelu_slope(xp: ModuleType, z: Array, approximate: str) -> Array:
     if approximate == "none":
         return gated_slope(xp, z, normal, normal_slope)
-    return gated_slope(xp, z, almost_normal, almost_normal_slope)
+    return gated_slope(xp, z, normal_by_tanh, normal_by_tanh_slope)
 
 
 def normal(xp: ModuleType, z: Array) -> Array:
@@ -256,11 +257,11 @@ def normal(xp: ModuleType, z: Array) -> Array:
     if xp is not np:
         return xp.erfc(z / -math.sqrt(2)) / 2
     x = abs(z) / math.sqrt(2)  # NumPy has no erfc: a series for the smaller tail
-    t, (last, *powers) = 1 - 7.5 / (x + 3.75), erfc_powers(z.dtype)
-    series = np.full_like(t, last)
-    for power in powers:  # Horner's rule, in place
+    t, (highest, *rest) = 1 - 7.5 / (x + 3.75), erfc_powers(z.dtype)
+    series = np.full_like(t, highest)
+    for coefficient in rest:  # Horner's rule, in place
         series *= t
-        series += power
+        series += coefficient
     tail = np.exp(-x * x) / (2 + 4 * x) * series
     return abs(cast(z > 0, z.dtype) - tail)  # of the two tails, what is left of z
 
@@ -290,15 +291,20 @@ def erfc_powers(dtype: np.dtype) -> np.ndarray:
     return np.polynomial.chebyshev.cheb2poly(ERFC[:terms])[::-1].astype(dtype)
 
 
-def almost_normal(xp: ModuleType, z: Array) -> Array:
-    u2 = 2 * (math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z))
+def normal_by_tanh(xp: ModuleType, z: Array) -> Array:
+    """An approximation of `normal`."""
+    u2 = 2 * tanh_argument(z)
     return sigmoid(xp, u2, out=u2)  # (1 + tanh(u)) / 2
 
 
-def almost_normal_slope(xp: ModuleType, z: Array) -> Array:
-    u = math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z)
+def normal_by_tanh_slope(xp: ModuleType, z: Array) -> Array:
     du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
-    return 2 * du * sigmoid_slope(xp, 2 * u)
+    return 2 * du * sigmoid_slope(xp, 2 * tanh_argument(z))
+
+
+def tanh_argument(z: Array) -> Array:
+    """The u of `normal_by_tanh`."""
+    return math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z)
 
 
 def mish(xp: ModuleType, z: Array, out: Array = None) -> Array:

@@ -25,8 +25,8 @@ from ._arrays import (
 )
 from ._checks import BadType, BadValue, check_arrays
 from ._formulas import FORMULAS, Formula
+from ._tuning import POINTWISE_BYTES
 
-BLOCK = 224 * 1024  # bytes: a few fit the cache, and malloc need not ask the system for one
 ONE_STEP = ("relu", "relu6", "tanh")  # nothing to keep in the cache for the next
 
 
@@ -90,7 +90,7 @@ def _in_blocks(
     needs no loop. A block has one axis or more, and the dtype to compute in.
     """
     y, dtype = np.empty_like(arrays[0], subok=False), accumulator(arrays[0])
-    if y.ndim and y.dtype == dtype and (at_once or y.nbytes <= BLOCK):
+    if y.ndim and y.dtype == dtype and (at_once or y.nbytes <= POINTWISE_BYTES):
         _write(y, formula, arrays, out)
         return y
     # NumPy's iterator takes any strides and no axes, and casts each block to `dtype` and back.
@@ -100,7 +100,7 @@ def _in_blocks(
         op_flags=[*([["readonly"]] * len(arrays)), ["writeonly"]],
         op_dtypes=[dtype] * (len(arrays) + 1),
         casting="same_kind",
-        buffersize=BLOCK // dtype.itemsize,
+        buffersize=POINTWISE_BYTES // dtype.itemsize,
     )
     with blocks:
         for *block, result in blocks:
@@ -120,8 +120,8 @@ def _write(y: Array, formula: Callable[..., Array], arrays: Sequence[Array], out
 def _on_tensor(formula: Formula, z: Array, options: dict[str, Any]) -> Array:
     """The formula of `z`: autograd keeps `z` alone and asks the slope, exact in the tails too.
 
-    A transform of torch's is given the formula itself: forward mode in forward mode would find no
-    second derivative in a function whose first one is told, and the compiler takes none.
+    Inside of a transform torch differentiates the formula itself: nested forward mode needs its
+    second derivative, and the compiler takes no autograd.Function.
     """
     xp = namespace(z)
     own = getattr(xp.nn.functional, formula.torch) if formula.torch else None

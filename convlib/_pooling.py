@@ -29,7 +29,7 @@ from ._arrays import (
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 from ._types import Ints
 
-Reads = Sequence[slice] | Sequence[list[int]]  # the cells along one axis that each part has
+Reads = Sequence[slice] | Sequence[list[int]]  # what each part is cut by, along one axis
 
 
 def parts(x: Array, reads: Reads, axis: int) -> Iterator[Array]:
@@ -63,8 +63,8 @@ def _add_at_once(
     return _transforms.put(xp.cat(values, axis), axis, xp.cat(cells), n)
 
 
-def region_sizes(lengths: Iterable[Array], like: Array) -> Array:
-    """Cells of each region (*out), the product of its lengths, in the dtype of `like`."""
+def outer_product(lengths: Iterable[Array], like: Array) -> Array:
+    """The outer product (*out) of one vector per axis, in the dtype of `like`: lengths to sizes."""
     sizes = reduce(lambda a, b: a[..., None] * b, lengths)
     sizes = sizes.clip(None, 2.0**62) if is_whole(like) else sizes
     return namespace(like).asarray(sizes, dtype=like.dtype, device=like.device)
@@ -85,11 +85,12 @@ def first_maximum(cells: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
     for value, number in pairs:
         better = (value > best) | (value != value) | (winner < 0)
         best = xp.maximum(best, value)
-        winner = winner + (number - winner) * better  # without branches: `where` guesses wrong
+        # `where` branches, which the processor mispredicts
+        winner = winner + (number - winner) * better
     return best, winner
 
 
-def first_maxima(x: Array, numbers: Array, cells: Array, axis: int) -> tuple[Array, Array]:
+def first_maximum_at_once(x: Array, numbers: Array, cells: Array, axis: int) -> tuple[Array, Array]:
     """`first_maximum` along one axis, where region u has the cells ``cells[u]``, all at once.
 
     For torch's transforms: its steps are as many for any size, so a compiler works once.
@@ -117,7 +118,7 @@ def winners(x: Array, numbers: Array, cells: Sequence[Reads | Array]) -> Array:
     # Rows first: only from the last axis to the first is the first maximum the first in the grid.
     for axis, reads in reversed([*enumerate(cells, start=2)]):
         if is_tensor(reads):
-            x, numbers = first_maxima(x, numbers, reads, axis)
+            x, numbers = first_maximum_at_once(x, numbers, reads, axis)
         else:
             values: Iterable[Array] = parts(x, reads, axis)
             if not is_tensor(x) and getattr(reads[0], "step", None) != 1:
@@ -144,7 +145,7 @@ def gather(x: Array, cells: Array) -> Array:
     if is_tensor(x):
         return x.flatten(2).gather(2, cells.flatten(2)).reshape(cells.shape)
     source = np.asarray(x)  # not a file: NumPy would take a copy for one
-    return source.take(in_memory(cells, x))
+    return source.take(batch_positions(cells, x))
 
 
 def put_back(grad: Array, cells: Array, x: Array) -> Array:
@@ -154,11 +155,11 @@ def put_back(grad: Array, cells: Array, x: Array) -> Array:
     if is_tensor(x):
         total = total.scatter_add(2, cells.flatten(2), values.flatten(2))
     else:
-        np.add.at(total.reshape(-1), in_memory(cells, x).reshape(-1), values.reshape(-1))
+        np.add.at(total.reshape(-1), batch_positions(cells, x).reshape(-1), values.reshape(-1))
     return cast(total.reshape(x.shape), x.dtype)
 
 
-def in_memory(cells: Array, x: Array) -> Array:
+def batch_positions(cells: Array, x: Array) -> Array:
     """Positions in one grid (B, C, *out) as positions in all of `x`, whose grids stand in a row."""
     batch, channels, *size = x.shape
     xp = namespace(x)
@@ -198,14 +199,14 @@ def check_indices(
     grid: str = "x",
     repair: str = "Give those that the pooling of this x gave.",
 ) -> None:
-    """Raise unless `indices` have the `shape` of something, and are cells of a `grid` of `size`."""
+    """Raise unless `indices` have `shape` (that of `of`) and lie in a `grid` of `size`."""
     check_arrays(indices=indices)
     if is_tensor(indices) != is_tensor(x) or indices.device != x.device:
         raise BadType(
             f"x and indices must be of one library and on one device; got "
             f"{type(x).__name__} on {x.device} and {type(indices).__name__} on {indices.device}."
         )
-    if accumulator(indices) != namespace(x).int64:  # in any order of bytes
+    if accumulator(indices) != namespace(x).int64:  # int64 of either byte order: it gives native
         raise BadType(f"indices must be int64, flat positions; got {indices.dtype}.")
     got = tuple(indices.shape)
     if got != shape:

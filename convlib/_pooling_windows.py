@@ -6,17 +6,16 @@ Letters, per axis: input size n, output size o, stride s, dilation d.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from ._arrays import Array, cast, is_tensor, is_transformed, namespace
 from ._checks import BadValue, check_flags, check_memory
-from ._pooling import check_input, region_sizes
+from ._pooling import check_input, outer_product
 from ._types import IntOrInts, Ints, Padding
-from .geometry import Pairs, Window, check_fits, make_window
+from .geometry import Pairs, Window, check_fits, make_window, padded_size
 
 
 def check_window(
@@ -41,7 +40,7 @@ def check_window(
     out = window.output_size(size, ceil_mode)
     _check_reads_input(window, size, out)
     pairs = _padding_read(_trimmed(window, size, out), size, out)
-    lead, padded = x.shape[:2], [n + sum(pair) for n, pair in zip(size, pairs, strict=True)]
+    lead, padded = x.shape[:2], padded_size(size, pairs)
     check_memory(x, the_padded_input=(*lead, *padded), the_output=(*lead, *out))
     return window, out
 
@@ -68,9 +67,9 @@ def _check_reads_input(window: Window, size: Ints, out: Ints) -> None:
     """Raise for a window of nothing but padding: it has no maximum, and there is no average."""
     for n, o, kernel, s, d, (before, after) in _axes(window, size, out):
         last = (o - 1) * s - before
-        # Of windows that start before the input, the first reads least of it, unless steps are so
-        # wide that a window passes over the input. After 2*n windows at most that is known: their
-        # places modulo d recur, or go in steps too short to leap over the d - n that miss it.
+        # If taps are at most n apart, the first window sees least of the input: ask it alone. Else
+        # a window may straddle the input, where ``u % d >= n``; that recurs after ``d / gcd(s, d)``
+        # windows, and `next` stops at the first one, after 2n at most.
         early = range(-before, min(0, last + 1), s)[: d // math.gcd(s, d) if d > n else 1]
         start = next((u for u in early if -(u // d) >= kernel or u % d >= n), None)
         if start is None and last >= n:
@@ -101,18 +100,26 @@ def window_reads(
         window = _trimmed(window, size, out)
         pairs = _padding_read(window, size, out)
     reads = []
-    for kernel, s, d, o in zip(
-        window.kernel_size, window.stride, window.dilation, out, strict=True
-    ):
+    for _, o, kernel, s, d, _ in _axes(window, size, out):
         reach, s = (o - 1) * s + 1, s if o > 1 else 1  # torch takes no step beyond the size
         reads.append([slice(t * d, t * d + reach, s) for t in range(kernel)])
     return reads, pairs
 
 
-def _axes(window: Window, size: Ints, out: Ints) -> Iterator[tuple[Any, ...]]:
-    """For each axis, all that is known of it: n, o, kernel_size, s, d, (before, after)."""
+class Axis(NamedTuple):
+    """All that is known of one axis, in the letters of this module."""
+
+    n: int
+    o: int
+    kernel: int
+    s: int
+    d: int
+    pair: tuple[int, int]  # padding before and after
+
+
+def _axes(window: Window, size: Ints, out: Ints) -> list[Axis]:
     each = window.kernel_size, window.stride, window.dilation, window.padding
-    return zip(size, out, *each, strict=True)
+    return [Axis(*axis) for axis in zip(size, out, *each, strict=True)]
 
 
 def _trimmed(window: Window, size: Ints, out: Ints) -> Window:
@@ -144,7 +151,7 @@ def window_sizes(like: Array, x: Array, window: Window, include_pad: bool) -> Ar
     for n, o, kernel, s, d, (before, after) in _axes(window, x.shape[2:], like.shape[2:]):
         start = xp.arange(o, device="cpu") * s - before
         least, most = (-before, n + after) if include_pad else (0, n)
-        first = (-((start - least) // d)).clip(0)  # of the taps that are at `least` or behind
+        first = (-((start - least) // d)).clip(0)  # first tap at or after `least`
         stop = (-((start - most) // d)).clip(None, kernel)
         lengths.append(cast(stop - first, xp.float64))  # a product of ints might wrap around
-    return region_sizes(lengths, like)
+    return outer_product(lengths, like)

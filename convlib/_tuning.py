@@ -112,3 +112,8 @@ FFT_BYTES = 1 * MiB
 
 SAMPLE = 4096
 """Cells of a block, at most, that tell what is usual in an image."""
+
+# ---- functions of single elements ----
+
+POINTWISE_BYTES = 224 * KiB
+"""Bytes of a block of elements: a few fit the cache, and malloc need not ask the system for one."""

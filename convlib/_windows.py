@@ -7,8 +7,9 @@ cutting a tile's share of the input out, and their adjoints stand here too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, product
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -30,8 +31,11 @@ from ._work import Scratch
 from .geometry import (
     Pairs,
     Window,
+    padded_size,
     source_index,
 )
+
+Tap = TypeVar("Tap")
 
 
 def windows(x: Array, window: Window) -> Array:
@@ -50,6 +54,7 @@ def windows(x: Array, window: Window) -> Array:
     axes = zip(x.shape[2:], x.strides[2:], window.span, window.stride, window.dilation, strict=True)
     for n, size, span, s, d in axes:
         out.append((n - span) // s + 1)
+        # a step past the end is never taken, but could overflow
         over.append(size * min(s, n))
         along.append(size * min(d, n))
     shape, strides = (*x.shape[:2], *out, *window.kernel_size), (*x.strides[:2], *over, *along)
@@ -71,9 +76,15 @@ def scatter(parts: Array, size: Ints, window: Window) -> Array:
         return _transforms.scatter(parts, size, window)
     taps = list(product(*map(range, window.kernel_size)))
     out = math.prod(parts.shape[2 : 2 + len(size)])
-    many = max(BLOCK, CHAIN * math.prod(size) // out)  # more, where a block of them writes little
-    blocks = (taps[start : start + many] for start in range(0, len(taps), many))
+    blocks = tap_blocks(taps, math.prod(size), out)
     return pairwise(_scatter_taps(parts, size, window, block) for block in blocks)
+
+
+def tap_blocks(taps: Sequence[Tap], n: int, out: int) -> Iterator[Sequence[Tap]]:
+    """`taps` in blocks to be summed apart, where each tap adds `out` cells to an image of `n`."""
+    # each block fills an image of its own: where taps add few cells, more of them share one
+    many = max(BLOCK, CHAIN * n // out)
+    return (taps[start : start + many] for start in range(0, len(taps), many))
 
 
 def _scatter_taps(parts: Array, size: Ints, window: Window, taps: Sequence[Ints]) -> Array:
@@ -115,7 +126,7 @@ def pad(
     grows = any(before > 0 or after > 0 for before, after in pairs)
     if not (grows or channels_last):
         return x[(..., *kept)]
-    shape = [*x.shape[:2], *_padded_size(x.shape[2:], pairs)]
+    shape = [*x.shape[:2], *padded_size(x.shape[2:], pairs)]
     if channels_last:
         shape.append(shape.pop(1))
     padded = scratch("padded", shape, x.dtype) if scratch else new(shape, x, fill=False)
@@ -171,8 +182,8 @@ def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array
 def _copied(n: int, kept: slice, pair: tuple[int, int], mode: str) -> tuple[list[int], list[int]]:
     """Which of n cells the padding copies, before those that are kept and after them."""
     before, after = pair
-    first = source_index(n, before, min(after, kept.start - n), mode)
-    return first, source_index(n, min(before, -kept.stop), after, mode)
+    first = source_index(range(-before, kept.start), n, mode)
+    return first, source_index(range(kept.stop, n + after), n, mode)
 
 
 def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:
@@ -215,10 +226,6 @@ def _overlap(size: Sequence[int], pairs: Pairs) -> tuple[tuple[slice, ...], tupl
         kept.append(slice(start, stop))
         placed.append(slice(start + before, stop + before))
     return tuple(kept), tuple(placed)
-
-
-def _padded_size(size: Sequence[int], pairs: Pairs) -> Ints:
-    return tuple(n + sum(pair) for n, pair in zip(size, pairs, strict=True))
 
 
 def join_tiles(cells: Array, image: Array, rank: int) -> None:

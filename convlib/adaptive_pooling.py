@@ -35,14 +35,14 @@ from ._pooling import (
     FLOATS,
     Reads,
     add_parts,
+    batch_positions,
     cell_numbers,
     check_indices,
     check_input,
     gather,
-    in_memory,
+    outer_product,
     parts,
     put_back,
-    region_sizes,
     winners,
 )
 from ._types import IntOrInts, Ints, Padding, Sizes
@@ -230,7 +230,7 @@ def _region_sizes(x: Array, like: Array) -> Array:
     for n, o in zip(x.shape[2:], like.shape[2:], strict=True):
         u = xp.arange(o, device="cpu")
         lengths.append(-(-(u + 1) * n // o) - u * n // o)
-    return region_sizes(lengths, like)
+    return outer_product(lengths, like)
 
 
 # ---- the maximum ----
@@ -516,7 +516,7 @@ def max_unpool(
     y = new(shape, x)
     if is_tensor(x):
         return y.flatten(2).scatter(2, indices.flatten(2), x.flatten(2)).reshape(shape)
-    y.reshape(-1)[in_memory(indices, y)] = x
+    y.reshape(-1)[batch_positions(indices, y)] = x
     return y
 
 

@@ -64,7 +64,7 @@ class Window:
     def reach(self, input_size: Ints, box: Sequence[slice]) -> Pairs:
         """Padding that turns the input into just what the outputs in `box` read.
 
-        Output ``u`` reads padded cells ``u*s`` to ``u*s + span``. Counted from the input's own
+        Output ``u`` reads padded cells ``u*s`` to ``u*s + span - 1``. Counted from the input's own
         edges that is a padding again, negative where the outputs leave cells unread: the
         same `pad` then both pads a whole input and cuts out the part that one tile needs.
         """
@@ -222,17 +222,23 @@ def check_channels(
         )
 
 
-def source_index(n: int, before: int, after: int, mode: str) -> list[int]:
-    """Which input cell each padded cell copies, for the modes that copy.
+def padded_size(size: Sequence[int], pairs: Pairs) -> Ints:
+    """The size per axis once padded: smaller, where counts are negative and crop."""
+    return tuple([n + sum(pair) for n, pair in zip(size, pairs, strict=True)])
 
-    >>> source_index(4, 2, 2, "reflect")      # 1 2 3 4 -> 3 2 1 2 3 4 3 2
+
+def source_index(cells: range, n: int, mode: str) -> list[int]:
+    """Which of `n` cells each of the padded `cells` copies, for the modes that copy.
+
+    Cells count from the input's first one: those of the padding before it are negative.
+
+    >>> source_index(range(-2, 6), 4, "reflect")      # 1 2 3 4 -> 3 2 1 2 3 4 3 2
     [2, 1, 0, 1, 2, 3, 2, 1]
-    >>> source_index(4, 2, 2, "replicate")
+    >>> source_index(range(-2, 6), 4, "replicate")
     [0, 0, 0, 1, 2, 3, 3, 3]
-    >>> source_index(4, 2, 2, "circular")
+    >>> source_index(range(-2, 6), 4, "circular")
     [2, 3, 0, 1, 2, 3, 0, 1]
     """
-    cells = range(-before, n + after)
     if mode == "circular":
         return [i % n for i in cells]
     if mode == "replicate":
@@ -243,10 +249,10 @@ def source_index(n: int, before: int, after: int, mode: str) -> list[int]:
 
 
 def tiles(shape: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
-    """Cut a box of `shape` into boxes of at most `limit` points, the last axes kept whole longest.
+    """Cut a box of `shape` into boxes of at most `limit` cells, the last axes kept whole longest.
 
     Boxes of one axis are alike in size, to within one step. An empty axis gives one empty box, so
-    that an empty batch still takes its way through.
+    that a loop over the tiles runs once for an empty batch too.
 
     >>> [*tiles((2, 4), 3)]
     [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None)), \

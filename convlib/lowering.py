@@ -29,6 +29,7 @@ from .geometry import (
     Window,
     check_fits,
     make_window,
+    padded_size,
 )
 
 
@@ -46,12 +47,12 @@ def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -
         return x.swapaxes(0, 1).reshape(groups, channels // groups, batch * math.prod(x.shape[2:]))
     view = columns_view(x, window)  # (C, *kernel, B, *out)
     if scratch is not None and scratch.keep:
-        laid = scratch("columns", view.shape)
+        columns = scratch("columns", view.shape)
         if window.stride[-1] == 1 or window.kernel_size[-1] == 1:
-            laid[...] = view
+            columns[...] = view
         else:
-            _lay_by_phase(laid, x, window, scratch)
-        view = laid
+            _lay_by_phase(columns, x, window, scratch)
+        view = columns
     rows = channels // groups * math.prod(window.kernel_size)
     return view.reshape(groups, rows, batch * math.prod(view.shape[2 + rank :]))
 
@@ -72,13 +73,13 @@ def taps_first(x: Array, window: Window) -> Array:
     return moveaxis(windows(x, window), (*taps, 1), (*range(rank), -1))
 
 
-def _lay_by_phase(laid: Array, x: Array, window: Window, scratch: Scratch) -> None:
+def _lay_by_phase(columns: Array, x: Array, window: Window, scratch: Scratch) -> None:
     """Write the columns of a strided window tap by tap, each from cells that stand side by side.
 
     Along the last axis, one tap of all windows reads every s-th cell: one of s phases, shifted.
     Sorting the cells by phase once makes each of the N copies of them a copy of whole runs.
     """
-    s, d, out = min(window.stride[-1], x.shape[-1]), window.dilation[-1], laid.shape[-1]
+    s, d, out = min(window.stride[-1], x.shape[-1]), window.dilation[-1], columns.shape[-1]
     single = replace(
         window,
         kernel_size=(*window.kernel_size[:-1], 1),
@@ -93,7 +94,7 @@ def _lay_by_phase(laid: Array, x: Array, window: Window, scratch: Scratch) -> No
             phases[phase] = scratch(f"phase {phase}", cells.shape)
             phases[phase][...] = cells
         view = columns_view(phases[phase][..., shift : shift + out], single)
-        target = laid[(slice(None),) * (x.ndim - 2) + (tap,)]
+        target = columns[(slice(None),) * (x.ndim - 2) + (tap,)]
         target[...] = view[(slice(None),) * (x.ndim - 2) + (0,)]
 
 
@@ -108,18 +109,18 @@ def from_columns(columns: Array, batch: int, out: Ints, size: Ints, window: Wind
 
 def kernel_first(view: Array) -> Array:
     """From (B, C, *out, *kernel), as `windows` gives it, to (B, C, *kernel, *out)."""
-    first, second = _halves(view)
+    first, second = _split_axes(view)
     return moveaxis(view, second, first)
 
 
 def kernel_last(parts: Array) -> Array:
     """From (B, C, *kernel, *out) to (B, C, *out, *kernel), as `scatter` takes it."""
-    first, second = _halves(parts)
+    first, second = _split_axes(parts)
     return moveaxis(parts, first, second)
 
 
-def _halves(view: Array) -> tuple[Ints, Ints]:
-    """The two groups of axes behind batch and channels."""
+def _split_axes(view: Array) -> tuple[Ints, Ints]:
+    """The axes behind batch and channels: the first half of them, and the second."""
     middle = 1 + view.ndim // 2
     return tuple(range(2, middle)), tuple(range(middle, view.ndim))
 
@@ -185,16 +186,16 @@ def im2col(
     out = window.output_size(size)
     batch, channels = x.shape[:2]
     rows = channels * math.prod(window.kernel_size)
-    padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    padded = padded_size(size, window.padding)
     check_memory(
         x,
         the_padded_input=(batch, channels, *padded),
         the_output=(batch, rows, math.prod(out)),
     )
     view = kernel_first(windows(pad(x, window.padding), window))  # (B, C, *kernel, *out)
-    laid = new(view.shape, x, fill=False)
-    laid[...] = view
-    return laid.reshape(batch, rows, math.prod(out))
+    columns = new(view.shape, x, fill=False)
+    columns[...] = view
+    return columns.reshape(batch, rows, math.prod(out))
 
 
 @public
@@ -261,12 +262,12 @@ def col2im(
             f"{window.kernel_size}, and {math.prod(out)} columns, one for each of {out} windows; "
             f"got cols.shape={tuple(cols.shape)}. Use the options that im2col was called with."
         )
-    padded_size = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
-    check_memory(cols, the_padded_output=(batch, rows // taps, *padded_size))
+    padded = padded_size(size, window.padding)
+    check_memory(cols, the_padded_output=(batch, rows // taps, *padded))
     shape = (batch, rows // taps, *window.kernel_size, *out)
     parts = cast(cols, accumulator(cols)).reshape(shape)
-    padded = scatter(kernel_last(parts), padded_size, window)
-    return cast(unpad(padded, size, window.padding), cols.dtype)
+    total = scatter(kernel_last(parts), padded, window)
+    return cast(unpad(total, size, window.padding), cols.dtype)
 
 
 def _check_cols(cols: Array) -> None:

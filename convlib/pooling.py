@@ -15,7 +15,6 @@ import numpy as np
 
 from ._arrays import (
     BLOCK,
-    CHAIN,
     Array,
     accumulator,
     cast,
@@ -51,8 +50,8 @@ from ._pooling import (
 )
 from ._pooling_windows import check_window, window_reads, window_sizes
 from ._types import IntOrInts, Ints, Padding
-from ._windows import pad, unpad
-from .geometry import Pairs, Window
+from ._windows import pad, tap_blocks, unpad
+from .geometry import Pairs, Window, padded_size
 
 # ---- the maximum ----
 
@@ -358,20 +357,20 @@ def _sums(x: Array, window: Window, out: Ints) -> Array:
 def _spread(grad: Array, window: Window, size: Ints) -> Array:
     """The adjoint of `_sums`: every cell gets the sum of its windows' gradients."""
     reads, pairs = window_reads(grad, window, size, tuple(grad.shape[2:]))
-    for axis, (taps, n, pair) in enumerate(zip(reads, size, pairs, strict=True), start=2):
-        grad = _spread_axis(grad, taps, axis, n + sum(pair))
+    padded = padded_size(size, pairs)
+    for axis, (taps, n) in enumerate(zip(reads, padded, strict=True), start=2):
+        grad = _spread_axis(grad, taps, axis, n)
     return unpad(grad, size, pairs)
 
 
 def _spread_axis(grad: Array, taps: Sequence[slice], axis: int, n: int) -> Array:
     """Add the gradients of windows to each of their taps, among `n` cells along the axis.
 
-    Many taps are added in blocks, for the digits of the sums; larger blocks, where a tap is short.
+    Many taps are added in blocks, for the digits of the sums.
     """
     if len(taps) <= BLOCK or is_transformed(grad):
         return add_parts([grad] * len(taps), taps, axis, n)
-    many = max(BLOCK, CHAIN * n // grad.shape[axis])
-    blocks = (taps[start : start + many] for start in range(0, len(taps), many))
+    blocks = tap_blocks(taps, n, grad.shape[axis])
     return pairwise(add_parts([grad] * len(block), block, axis, n) for block in blocks)
 
 

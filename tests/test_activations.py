@@ -135,7 +135,7 @@ def test_the_slope_of_the_sigmoid_is_at_most_a_quarter():
 
 def test_what_the_docstring_says_of_the_tanh_in_gelu():
     x = np.linspace(-10, 10, 20_001)
-    share = [_formulas.normal(np, x), _formulas.almost_normal(np, x)]
+    share = [_formulas.normal(np, x), _formulas.normal_by_tanh(np, x)]
     assert abs(share[0] - share[1]).max() < 0.0002
 
 
@@ -421,7 +421,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_blocks_are_put_together(monkeypatch, name, options, layout, dtype):
     """3 * 5 * 7 = 105 elements do not divide into blocks of 16: element by element is the same."""
-    monkeypatch.setattr(_pointwise, "BLOCK", 16 * max(4, np.dtype(dtype).itemsize))
+    monkeypatch.setattr(_pointwise, "POINTWISE_BYTES", 16 * max(4, np.dtype(dtype).itemsize))
     x = np.linspace(-9, 9, 105).reshape(3, 5, 7).astype(dtype)
     x[1, 2, 3:6] = np.nan, np.inf, -np.inf
     laid_out = LAYOUTS[layout](x)
@@ -442,7 +442,7 @@ def test_blocks_are_put_together(monkeypatch, name, options, layout, dtype):
 def test_one_block_of_any_layout(name, options, layout, dtype):
     x = np.append(GRID, GRID[::-1]).astype(dtype).reshape(2, 1, 29)
     laid_out = LAYOUTS[layout](x)
-    assert x.nbytes < _pointwise.BLOCK
+    assert x.nbytes < _pointwise.POINTWISE_BYTES
     rough = {"rtol": 8 * np.finfo(dtype).eps, "atol": 8 * np.finfo(dtype).tiny}
     y, known = forward(name)(laid_out, **options), forward(name)(x, **options)
     assert (y.shape, y.dtype) == (x.shape, laid_out.dtype)
@@ -454,7 +454,7 @@ def test_one_block_of_any_layout(name, options, layout, dtype):
 
 @pytest.mark.parametrize("name", ["silu", "gelu"])
 def test_more_than_one_block(torch, name):
-    n = 3 * _pointwise.BLOCK // 4 + 5
+    n = 3 * _pointwise.POINTWISE_BYTES // 4 + 5
     x = np.random.default_rng(0).normal(0, 4, n).astype(np.float32)
     known = getattr(torch.nn.functional, name)(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(forward(name)(x), known, rtol=1e-5, atol=1e-6)

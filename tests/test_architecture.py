@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "groups": LAYERS,
     "transpose": LAYERS,
     "_formulas": {"_arrays"},
-    "_pointwise": {"_arrays", "_checks", "_formulas"},
+    "_pointwise": {"_tuning", "_arrays", "_checks", "_formulas"},
     "activations": {"_types", "_arrays", "_checks", "_formulas", "_pointwise"},
     "_pooling": CORE,
     "_pooling_windows": CORE | {"_pooling"},

@@ -132,7 +132,7 @@ def test_receptive_field_by_hand():
     ],
 )
 def test_padding_modes_copy_the_cells_that_the_documentation_draws(mode, cells):
-    source = source_index(4, 2, 2, mode)
+    source = source_index(range(-2, 6), 4, mode)
     assert [i + 1 for i in source] == [int(c) for c in cells.replace(" ", "")]
     assert f"``{cells}``" in cl.conv.__doc__
 
@@ -164,7 +164,8 @@ def test_padding_modes_copy_what_numpy_copies(g):
         for mode, name in {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.items():
             if mode != "reflect" or n > max(pair):
                 expected = np.pad(np.arange(n), pair, mode=name)
-                assert source_index(n, *pair, mode) == expected.tolist()
+                cells = range(-pair[0], n + pair[1])
+                assert source_index(cells, n, mode) == expected.tolist()
 
 
 def test_ceil_mode_lets_in_a_first_window_that_is_not_full(torch):
@@ -400,7 +401,7 @@ def test_receptive_field_refuses_with_the_numbers(layers, error, words):
 
 
 def test_a_mirror_of_one_cell_shows_that_cell():
-    assert source_index(1, 2, 2, "reflect") == [0] * 5
+    assert source_index(range(-2, 3), 1, "reflect") == [0] * 5
 
 
 def test_where_no_window_fits_the_largest_kernel_is_named():
