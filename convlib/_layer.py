@@ -25,13 +25,7 @@ from ._checks import (
 )
 from ._tuning import COLUMN_BUDGET
 from ._types import IntOrInts, Ints, Padding
-from .geometry import (
-    Window,
-    check_channels,
-    check_fits,
-    check_padding,
-    make_window,
-)
+from .geometry import Window, check_channels, check_fits, check_padding, make_window, padded_size
 
 
 class ConvLayer(NamedTuple):
@@ -110,7 +104,7 @@ def check_shapes(shape: Ints, weight_shape: Ints, options: Options) -> tuple[Con
     check_channels(shape, weight_shape, groups)
     check_fits(window, size)
     check_padding(window, size)
-    padded = tuple(n + sum(pair) for n, pair in zip(size, window.padding, strict=True))
+    padded = padded_size(size, window.padding)
     y_shape = (shape[0], weight_shape[0], *window.output_size(size))
     return ConvLayer(window, shape, y_shape, groups, budget), (*shape[:2], *padded)
 

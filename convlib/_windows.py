@@ -181,9 +181,9 @@ def _extend_axis(x: Array, axis: int, pair: tuple[int, int], mode: str) -> Array
 
 def _copied(n: int, kept: slice, pair: tuple[int, int], mode: str) -> tuple[list[int], list[int]]:
     """Which of n cells the padding copies, before those that are kept and after them."""
-    before, after = pair
-    first = source_index(range(-before, kept.start), n, mode)
-    return first, source_index(range(kept.stop, n + after), n, mode)
+    start, stop = -pair[0], n + pair[1]  # a part cut from the padding alone ends before `kept`
+    first = source_index(range(start, min(stop, kept.start)), n, mode)
+    return first, source_index(range(max(start, kept.stop), stop), n, mode)
 
 
 def _fold_axis(padded: Array, axis: int, n: int, pair: tuple[int, int], mode: str) -> Array:

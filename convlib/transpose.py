@@ -44,9 +44,7 @@ from ._layer import (
 from ._tuning import COLUMN_BUDGET
 from ._types import Definition, IntOrInts, Needs, Padding
 from ._windows import step
-from .geometry import (
-    transpose_window,
-)
+from .geometry import padded_size, transpose_window
 from .methods import convolve, im2col, native
 from .methods.backward import (
     backward_input,
@@ -229,7 +227,7 @@ def _check_layer(x: Array, weight: Array, options: Sliding, groups: int, budget:
     _check_channels(x, weight, groups)
     window, out = transpose_window(check_size(x), tuple(weight.shape[2:]), *options)
     shape = (x.shape[0], weight.shape[1] * groups, *out)
-    whole = (o + sum(pair) for o, pair in zip(out, window.padding, strict=True))
+    whole = padded_size(out, window.padding)
     check_memory(x, the_output=shape, the_output_before_padding=(*shape[:2], *whole))
     return ConvLayer(window, shape, tuple(x.shape), groups, budget)
 

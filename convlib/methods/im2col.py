@@ -25,10 +25,7 @@ from .._layer import ConvLayer
 from .._tuning import LONG_SUM, SHARED_WIDE, SMALL_PRODUCT, WIDE
 from .._windows import add_unpadded, pad, unpad
 from .._work import Scratch, keeps_scratch, run, threads_for
-from ..geometry import (
-    Pairs,
-    tiles,
-)
+from ..geometry import Pairs, padded_size, tiles
 from ..lowering import from_columns, to_columns
 
 Tile = tuple[tuple[slice, ...], Pairs]  # where it stands in the output, and how to pad for it
@@ -98,7 +95,7 @@ def backward_input(grad: Array, weight: Array, layer: ConvLayer) -> Array:
         for at, pairs in places:
             batch, _, *out = grad[at].shape
             grads = _grouped(grad[at], layer.groups, rows.dtype)[groups]  # (g, K/G, B*L)
-            size = tuple(n + sum(pair) for n, pair in zip(layer.size, pairs, strict=True))
+            size = padded_size(layer.size, pairs)
             columns = rows.swapaxes(1, 2) @ grads
             slab = from_columns(columns, batch, tuple(out), size, layer.window)
             target = grad_x[at[0], channel_range(groups, layer.depth, channels)]
@@ -112,7 +109,7 @@ def _back_at_once(grad: Array, rows: Array, layer: ConvLayer) -> Array:
     """The adjoint of `_at_once` in `x`."""
     columns = rows.swapaxes(1, 2) @ _grouped(grad, layer.groups, rows.dtype)  # (G, R, B*L)
     window, out = layer.window, tuple(grad.shape[2:])
-    padded = tuple(n + sum(pair) for n, pair in zip(layer.size, window.padding, strict=True))
+    padded = padded_size(layer.size, window.padding)
     slab = from_columns(columns, grad.shape[0], out, padded, window)
     return unpad(slab, layer.size, window.padding, window.mode)
 

@@ -111,7 +111,7 @@ def test_receptive_fields(js, tally, draw):
                 [dict(zip(names, one, strict=False)) for one in layers],
             ),
         )
-    tally.saw(400, 30, "kernel_size must be", "stride must be", "1 int.s. or 1 .before, after")
+    tally.saw(400, 30, "kernel_size must be", "stride must be", "1 int or 1 .before, after")
 
 
 def stacked(size, layers, channels):

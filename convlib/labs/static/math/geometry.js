@@ -46,8 +46,9 @@ export function perAxis(where, name, value, rank, least) {
 function checkPadding(where, padding, rank, words) {
   if (!Number.isInteger(padding)) {
     const more = words ? ', or "same" or "valid"' : "";
+    const s = rank > 1 ? "s" : "";
     throw new RuleError(
-      `${where}: padding must be an int, ${rank} int(s) or ${rank} (before, after) pair(s), ` +
+      `${where}: padding must be an int, ${rank} int${s} or ${rank} (before, after) pair${s}, ` +
         `one per spatial axis${more}; got padding=${repr(padding)}.`,
     );
   }
@@ -123,10 +124,12 @@ export function transposeWindow(where, size, kernelSize, { outputPadding = 0, ..
   const out = size.map((n, axis) => (n - 1) * stride + span[axis] - before - after);
   out.forEach((o, axis) => {
     if (o >= 1) return;
+    const least = outputPadding + 1 - o;
+    const more = least <= Math.max(stride, dilation) - 1 ? `, or output_padding >= ${least}` : "";
     throw new RuleError(
       `${where}: nothing is left of the output: its size is ` +
         `(${size[axis]} - 1)*${stride} + ${span[axis]} - ${before + after} = ${o}. ` +
-        `Use less padding, or more output_padding.`,
+        `Use less padding${more}.`,
     );
   });
   return { window: { ...window, after }, out };
