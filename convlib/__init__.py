@@ -66,12 +66,7 @@ from .adaptive_pooling import (
 )
 from .convolution import conv, conv_backward
 from .costs import LayerCost, conv_cost
-from .geometry import (
-    Field,
-    output_size,
-    receptive_field,
-    transpose_output_size,
-)
+from .geometry import Field, output_size, receptive_field, transpose_output_size
 from .groups import (
     channel_reach,
     channel_shuffle,
@@ -81,12 +76,7 @@ from .groups import (
     separable_conv,
 )
 from .lowering import col2im, im2col
-from .networks import (
-    NETWORKS,
-    Layer,
-    NetworkCost,
-    network,
-)
+from .networks import NETWORKS, Layer, NetworkCost, network
 from .pooling import (
     avg_pool,
     avg_pool_backward,

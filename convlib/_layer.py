@@ -6,14 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    channel_sums,
-    is_tensor,
-    is_transformed,
-)
+from ._arrays import Array, accumulator, cast, channel_sums, is_tensor, is_transformed
 from ._checks import (
     BadType,
     BadValue,

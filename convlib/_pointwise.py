@@ -14,15 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    is_recording,
-    is_tensor,
-    is_transformed,
-    namespace,
-)
+from ._arrays import Array, accumulator, cast, is_recording, is_tensor, is_transformed, namespace
 from ._checks import BadType, BadValue, check_arrays
 from ._formulas import FORMULAS, Formula
 from ._tuning import POINTWISE_BYTES

@@ -16,16 +16,7 @@ from functools import reduce
 import numpy as np
 
 from . import _transforms
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    is_tensor,
-    is_transformed,
-    is_whole,
-    namespace,
-    new,
-)
+from ._arrays import Array, accumulator, cast, is_tensor, is_transformed, is_whole, namespace, new
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 from ._types import Ints
 

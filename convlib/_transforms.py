@@ -6,16 +6,9 @@ through it, and a compiler make it for any size. Outside of transforms views and
 
 from __future__ import annotations
 
-from ._arrays import (
-    Array,
-    namespace,
-    new,
-)
+from ._arrays import Array, namespace, new
 from ._types import Ints
-from .geometry import (
-    Pairs,
-    Window,
-)
+from .geometry import Pairs, Window
 
 
 def windows(x: Array, window: Window) -> Array:

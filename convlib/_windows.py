@@ -28,12 +28,7 @@ from ._arrays import (
 )
 from ._types import Ints
 from ._work import Scratch
-from .geometry import (
-    Pairs,
-    Window,
-    padded_size,
-    source_index,
-)
+from .geometry import Pairs, Window, padded_size, source_index
 
 Tap = TypeVar("Tap")
 

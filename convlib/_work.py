@@ -25,14 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    is_recording,
-    is_tensor,
-    is_transformed,
-    namespace,
-    new,
-)
+from ._arrays import Array, is_recording, is_tensor, is_transformed, namespace, new
 from ._tuning import KEPT, THREAD_USES, THREAD_VALUES
 
 # ---- memory ----

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from ._arrays import (
-    Array,
-)
-from ._checks import (
-    check_arrays,
-    check_grad,
-    check_real,
-    public_layer,
-)
+from ._arrays import Array
+from ._checks import check_arrays, check_grad, check_real, public_layer
 from ._layer import Options, add_bias, check_bias, check_layer, gradients
 from ._tuning import COLUMN_BUDGET
 from ._types import IntOrInts, Method, Needs, Padding, PaddingMode

@@ -6,19 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ._checks import (
-    BadValue,
-    check_flags,
-    one_int,
-    per_axis,
-    public_exact,
-)
+from ._checks import BadValue, check_flags, one_int, per_axis, public_exact
 from ._types import IntOrInts, Ints, Padding
-from .geometry import (
-    check_channels,
-    check_fits,
-    make_window,
-)
+from .geometry import check_channels, check_fits, make_window
 
 
 @dataclass(frozen=True)

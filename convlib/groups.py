@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    cast,
-    new,
-)
+from ._arrays import Array, cast, new
 from ._checks import (
     BadType,
     BadValue,

@@ -5,13 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ._arrays import (
-    Array,
-    accumulator,
-    cast,
-    moveaxis,
-    new,
-)
+from ._arrays import Array, accumulator, cast, moveaxis, new
 from ._checks import (
     BadValue,
     check_arrays,
@@ -25,12 +19,7 @@ from ._checks import (
 from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, scatter, unpad, windows
 from ._work import Scratch
-from .geometry import (
-    Window,
-    check_fits,
-    make_window,
-    padded_size,
-)
+from .geometry import Window, check_fits, make_window, padded_size
 
 
 def to_columns(x: Array, window: Window, groups: int, scratch: Scratch | None) -> Array:

@@ -14,19 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ._checks import (
-    BadValue,
-    check_choice,
-    one_int,
-    per_axis,
-    public_exact,
-)
+from ._checks import BadValue, check_choice, one_int, per_axis, public_exact
 from ._types import IntOrInts, Ints, Network
 from .costs import LayerCost, conv_cost
-from .geometry import (
-    check_fits,
-    make_window,
-)
+from .geometry import check_fits, make_window
 
 FLOAT32 = 4  # bytes a value
 

@@ -23,15 +23,11 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
-from ._arrays import (
-    Array,
-)
+from ._arrays import Array
 from ._checks import public_exact
 from ._types import IntOrInts
 from .convolution import conv
-from .geometry import (
-    make_window,
-)
+from .geometry import make_window
 from .lowering import im2col
 
 # The page turns exactly these colours into those of its light or dark theme.

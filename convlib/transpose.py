@@ -10,11 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import (
-    Array,
-    cast,
-    new,
-)
+from ._arrays import Array, cast, new
 from ._checks import (
     BadValue,
     check_arrays,

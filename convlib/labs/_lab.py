@@ -16,9 +16,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 
 STATIC = Path(__file__).with_name("static")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\./[^"]+)";\n', re.M)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import activations as library
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from ._lab import Lab, OneOf, Real, Whole, table
 
 BATCH = np.array([-1.0, 0, 1, 2, 3])  # what the unit is given, as in activation_unit.js

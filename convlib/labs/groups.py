@@ -6,9 +6,7 @@ from typing import Any
 
 import traitlets
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from .._types import Ints
 from ..costs import LayerCost, conv_cost
 from ..groups import channel_reach

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from ..convolution import conv
 from ..costs import conv_cost
 from ..lowering import im2col

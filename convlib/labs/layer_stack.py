@@ -8,9 +8,7 @@ import numpy as np
 import traitlets
 
 from ..costs import conv_cost
-from ..geometry import (
-    receptive_field,
-)
+from ..geometry import receptive_field
 from ..pooling import max_pool
 from ._lab import Lab, Whole, paragraph
 

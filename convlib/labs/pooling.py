@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from ..pooling import avg_pool, max_pool
 from ._lab import Lab, Numbers, OneOf, Whole, table
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from ..convolution import conv
 from ._lab import Lab, Numbers, OneOf, Whole, table
 

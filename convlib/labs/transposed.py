@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from ..transpose import conv_transpose, overlap_count
 from ._lab import Lab, Numbers, OneOf, Whole, table
 

@@ -10,17 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .._arrays import (
-    Array,
-    is_linearized,
-    is_tensor,
-    is_transformed,
-    namespace,
-)
-from .._checks import (
-    BadValue,
-    check_choice,
-)
+from .._arrays import Array, is_linearized, is_tensor, is_transformed, namespace
+from .._checks import BadValue, check_choice
 from .._layer import ConvLayer
 from . import direct, fft, im2col, native, rows, taps, winograd
 

@@ -30,14 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-)
+from .._arrays import Array
 from .._tuning import MAGNITUDE_BYTES, SAMPLE
 from .._work import Scratch
-from ..geometry import (
-    tiles,
-)
+from ..geometry import tiles
 
 Block = tuple[slice, ...]
 

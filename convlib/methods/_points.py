@@ -13,23 +13,13 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Protocol
 
-from .._arrays import (
-    Array,
-    beside,
-    cast,
-    is_tensor,
-    moveaxis,
-    new,
-)
+from .._arrays import Array, beside, cast, is_tensor, moveaxis, new
 from .._layer import ConvLayer
 from .._tuning import KERNEL_BYTES, POINT_BYTES, WIDE
 from .._types import Ints
 from .._windows import join_tiles, pad
 from .._work import Scratch, keeps_scratch, run, threads_for
-from ..geometry import (
-    Window,
-    tiles,
-)
+from ..geometry import Window, tiles
 from . import im2col
 from ._loudness import Block, Loudness
 

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import math
 
-from .._arrays import (
-    Array,
-    is_transformed,
-    namespace,
-    new,
-)
-from .._checks import (
-    check_memory,
-)
+from .._arrays import Array, is_transformed, namespace, new
+from .._checks import check_memory
 from .._layer import ConvLayer
 from .._types import Ints
 from .._windows import scatter, step, unpad
-from ..geometry import (
-    Window,
-)
+from ..geometry import Window
 from . import convolve, im2col, native
 
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from .._arrays import (
-    Array,
-    accumulator,
-    beside,
-    cast,
-    new,
-)
+from .._arrays import Array, accumulator, beside, cast, new
 from .._layer import ConvLayer
 from .._windows import pad
 

@@ -13,28 +13,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .._arrays import (
-    Array,
-    accumulator,
-    is_tensor,
-    is_whole,
-    moveaxis,
-    namespace,
-    new,
-)
-from .._checks import (
-    BadValue,
-    check_memory,
-)
+from .._arrays import Array, accumulator, is_tensor, is_whole, moveaxis, namespace, new
+from .._checks import BadValue, check_memory
 from .._layer import ConvLayer
 from .._tuning import FFT_BYTES, FFT_SIDE
 from .._types import Ints
 from .._windows import step, windows
 from .._work import Scratch
-from ..geometry import (
-    Window,
-    tiles,
-)
+from ..geometry import Window, tiles
 from . import _points
 
 

@@ -12,15 +12,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import (
-    Array,
-    accumulator,
-    cast,
-    is_transformed,
-    namespace,
-    new,
-    pairwise,
-)
+from .._arrays import Array, accumulator, cast, is_transformed, namespace, new, pairwise
 from .._layer import ConvLayer
 from .._tuning import LONG_SUM, SHARED_WIDE, SMALL_PRODUCT, WIDE
 from .._windows import add_unpadded, pad, unpad

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from .._arrays import (
-    Array,
-    is_tensor,
-    is_transformed,
-    namespace,
-    new,
-)
-from .._checks import (
-    BadValue,
-)
+from .._arrays import Array, is_tensor, is_transformed, namespace, new
+from .._checks import BadValue
 from .._layer import ConvLayer
 from .._windows import pad, unpad
 

@@ -14,22 +14,12 @@ from __future__ import annotations
 import math
 from itertools import product
 
-from .._arrays import (
-    Array,
-    accumulator,
-    beside,
-    cast,
-    moveaxis,
-    new,
-)
+from .._arrays import Array, accumulator, beside, cast, moveaxis, new
 from .._layer import ConvLayer
 from .._tuning import ROW_BROAD, ROW_BYTES, ROW_OUTPUTS, ROW_READS, ROW_WEIGHTS, ROW_WIDE
 from .._windows import pad, step, windows
 from .._work import Scratch, keeps_scratch, run, threads_for
-from ..geometry import (
-    Window,
-    tiles,
-)
+from ..geometry import Window, tiles
 from ..lowering import kernel_first
 from .im2col import channel_range
 

@@ -11,23 +11,12 @@ from __future__ import annotations
 import math
 from itertools import product
 
-from .._arrays import (
-    Array,
-    accumulator,
-    beside,
-    cast,
-    moveaxis,
-    namespace,
-    new,
-)
+from .._arrays import Array, accumulator, beside, cast, moveaxis, namespace, new
 from .._layer import ConvLayer
 from .._tuning import TAP_BYTES, TAPS_CHANNELS
 from .._windows import pad
 from .._work import Scratch, keeps_scratch, run, threads_for
-from ..geometry import (
-    Window,
-    tiles,
-)
+from ..geometry import Window, tiles
 from ..lowering import taps_first
 
 

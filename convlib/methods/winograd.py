@@ -20,17 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import (
-    Array,
-    accumulator,
-    is_tensor,
-    is_whole,
-    moveaxis,
-    namespace,
-)
-from .._checks import (
-    BadValue,
-)
+from .._arrays import Array, accumulator, is_tensor, is_whole, moveaxis, namespace
+from .._checks import BadValue
 from .._layer import ConvLayer
 from .._tuning import (
     WINOGRAD_CHANNELS,
@@ -42,9 +33,7 @@ from .._tuning import (
 )
 from .._types import Ints
 from .._work import Scratch, blas_has_avx2_only
-from ..geometry import (
-    Window,
-)
+from ..geometry import Window
 from ..lowering import taps_first
 from . import _points
 
