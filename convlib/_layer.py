@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ._arrays import Array, accumulator, cast, channel_sums, is_tensor, is_transformed
+from ._arrays import Array, accumulator, cast, is_tensor, is_transformed
 from ._checks import (
     BadType,
     BadValue,
@@ -16,6 +16,7 @@ from ._checks import (
     check_size,
     one_int,
 )
+from ._sums import channel_sums
 from ._tuning import COLUMN_BUDGET
 from ._types import IntOrInts, Ints, Padding
 from .geometry import Window, check_channels, check_fits, check_padding, make_window, padded_size

@@ -15,17 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import _transforms
-from ._arrays import (
-    BLOCK,
-    CHAIN,
-    Array,
-    axis_sums,
-    is_tensor,
-    is_transformed,
-    moveaxis,
-    new,
-    pairwise,
-)
+from ._arrays import Array, is_tensor, is_transformed, moveaxis, new
+from ._sums import BLOCK, CHAIN, axis_sums, pairwise
 from ._types import Ints
 from ._work import Scratch
 from .geometry import Pairs, Window, padded_size, source_index

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from . import _formulas
-from ._arrays import Array, accumulator, cast, channel_sums, is_tensor, namespace, row_sums
+from ._arrays import Array, accumulator, cast, is_tensor, namespace
 from ._checks import BadValue, as_number, check_arrays, check_choice, public, public_exact
 from ._pointwise import backward, check_numbers, forward
+from ._sums import channel_sums, row_sums
 from ._types import Approximation
 
 # ---- piecewise linear ----

@@ -11,14 +11,12 @@ import numpy as np
 from ._arrays import (
     Array,
     accumulator,
-    axis_sums,
     cast,
     is_recording,
     is_tensor,
     is_transformed,
     namespace,
     new,
-    row_sums,
 )
 from ._checks import (
     BadValue,
@@ -45,6 +43,7 @@ from ._pooling import (
     put_back,
     winners,
 )
+from ._sums import axis_sums, row_sums
 from ._types import IntOrInts, Ints, Padding, Sizes
 from .geometry import make_window
 

@@ -183,7 +183,7 @@ def step(
     """
     window = make_window(weight.shape, stride, padding, dilation, 2)
     y = conv(x[None, None], weight[None, None], stride=stride, padding=padding, dilation=dilation)
-    seen = {
+    covered = {
         tuple(
             u * s + t * d
             for u, s, t, d in zip(at, window.stride, tap, window.dilation, strict=True)
@@ -193,7 +193,7 @@ def step(
     padded = np.pad(x.astype(float), window.padding, constant_values=np.nan)
     return equation(
         [
-            (padded, "input", seen, "$x$"),
+            (padded, "input", covered, "$x$"),
             (weight, "kernel", (), "$w$"),
             (y[0, 0], "output", {at}, "$y$"),
         ],

@@ -14,7 +14,6 @@ from functools import reduce
 import numpy as np
 
 from ._arrays import (
-    BLOCK,
     Array,
     accumulator,
     cast,
@@ -23,7 +22,6 @@ from ._arrays import (
     is_transformed,
     is_whole,
     namespace,
-    pairwise,
 )
 from ._checks import (
     BadType,
@@ -49,6 +47,7 @@ from ._pooling import (
     winners,
 )
 from ._pooling_windows import check_window, window_reads, window_sizes
+from ._sums import BLOCK, pairwise
 from ._types import IntOrInts, Ints, Padding
 from ._windows import pad, tap_blocks, unpad
 from .geometry import Pairs, Window, padded_size

@@ -19,7 +19,17 @@ PACKAGE = Path(cl.__file__).parent
 ROOT = PACKAGE.parent
 
 # Which modules of convlib each one may import. A new module needs a line here.
-CORE = {"_types", "_tuning", "_arrays", "_checks", "geometry", "_work", "_transforms", "_windows"}
+CORE = {
+    "_types",
+    "_tuning",
+    "_arrays",
+    "_sums",
+    "_checks",
+    "geometry",
+    "_work",
+    "_transforms",
+    "_windows",
+}
 LAYERS = CORE | {"lowering", "_layer", "methods"}  # what convolutions stand on
 ALL = LAYERS | {
     *(
@@ -37,11 +47,12 @@ MAY_IMPORT = {
     "_types": set(),
     "_tuning": set(),
     "_arrays": {"_types"},
+    "_sums": {"_arrays"},
     "_checks": {"_types", "_arrays"},
     "geometry": {"_types", "_arrays", "_checks"},
     "_work": {"_arrays", "_tuning"},
     "_transforms": {"_types", "_arrays", "geometry"},
-    "_windows": {"_types", "_arrays", "geometry", "_work", "_transforms"},
+    "_windows": {"_types", "_arrays", "_sums", "geometry", "_work", "_transforms"},
     "lowering": CORE,
     "_layer": CORE,
     "methods": LAYERS,
@@ -50,7 +61,7 @@ MAY_IMPORT = {
     "transpose": LAYERS,
     "_formulas": {"_arrays"},
     "_pointwise": {"_tuning", "_arrays", "_checks", "_formulas"},
-    "activations": {"_types", "_arrays", "_checks", "_formulas", "_pointwise"},
+    "activations": {"_types", "_arrays", "_sums", "_checks", "_formulas", "_pointwise"},
     "_pooling": CORE,
     "_pooling_windows": CORE | {"_pooling"},
     "pooling": CORE | {"_pooling", "_pooling_windows"},
@@ -196,6 +207,7 @@ def test_the_table_itself_goes_one_way():
         "_types",
         "_tuning",
         "_arrays",
+        "_sums",
         "_checks",
         "geometry",
         "_work",

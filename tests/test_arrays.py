@@ -11,7 +11,7 @@ from hypothesis import given
 from strategies import NUMPY_MODES, geometries, whole
 
 import convlib as cl
-from convlib import _arrays, _checks, _windows
+from convlib import _arrays, _checks, _sums, _windows
 from convlib.geometry import make_window
 
 
@@ -169,12 +169,12 @@ def test_every_number_is_in_the_sum_once(xp, n):
     numbers = np.arange(3 * n).reshape(3, n) % 1000
     rows = xp.asarray(numbers.astype(np.float64))
     expected = numbers.sum(1)
-    assert xp.numpy(_arrays.row_sums(rows)).tolist() == expected.tolist()
-    assert xp.numpy(_arrays.axis_sums(rows, 1)).tolist() == expected.tolist()
-    assert xp.numpy(_arrays.axis_sums(rows.T, 0)).tolist() == expected.tolist()
-    assert xp.numpy(_arrays.channel_sums(rows.reshape(1, 3, n))).tolist() == expected.tolist()
+    assert xp.numpy(_sums.row_sums(rows)).tolist() == expected.tolist()
+    assert xp.numpy(_sums.axis_sums(rows, 1)).tolist() == expected.tolist()
+    assert xp.numpy(_sums.axis_sums(rows.T, 0)).tolist() == expected.tolist()
+    assert xp.numpy(_sums.channel_sums(rows.reshape(1, 3, n))).tolist() == expected.tolist()
     if n:
-        assert xp.numpy(_arrays.pairwise(rows.T)).tolist() == expected.tolist()
+        assert xp.numpy(_sums.pairwise(rows.T)).tolist() == expected.tolist()
 
 
 def test_pairwise_keeps_few_sums():
@@ -200,7 +200,7 @@ def test_pairwise_keeps_few_sums():
             yield Term(i)
             most = max(most, len(alive))
 
-    assert _arrays.pairwise(terms()).value == 5000 * 4999 // 2
+    assert _sums.pairwise(terms()).value == 5000 * 4999 // 2
     assert most < 16  # log2(5000 / CHAIN) sums, about
 
 

@@ -39,6 +39,7 @@ OWN = {  # a module's tests, where they are not in the file of its name
     "__init__": "architecture",
     "_arrays": "arrays",
     "_checks": "arrays",
+    "_sums": "arrays",
     "_windows": "arrays",
     "_work": "work",
     "_pooling": "pooling",

@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from .._arrays import Array, accumulator, cast, is_transformed, namespace, new, pairwise
+from .._arrays import Array, accumulator, cast, is_transformed, namespace, new
 from .._layer import ConvLayer
+from .._sums import pairwise
 from .._tuning import LONG_SUM, SHARED_WIDE, SMALL_PRODUCT, WIDE
 from .._windows import add_unpadded, pad, unpad
 from .._work import Scratch, keeps_scratch, run, threads_for
