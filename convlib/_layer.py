@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -55,6 +56,11 @@ class ConvLayer(NamedTuple):
     def out(self) -> Ints:
         """The spatial size of the output."""
         return self.y_shape[2:]
+
+    def at_stride_1(self) -> ConvLayer:
+        """The same, with every output that a stride would skip."""
+        plain = replace(self.window, stride=(1,) * len(self.window.stride))
+        return self.over(self.x_shape, plain)
 
     def over(self, x_shape: Sequence[int], window: Window) -> ConvLayer:
         """The same kernels, with another window, over an input of another shape."""

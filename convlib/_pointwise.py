@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, accumulator, cast, is_recording, is_tensor, is_transformed, namespace
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    is_recording,
+    is_tensor,
+    is_transformed,
+    kind,
+    namespace,
+)
 from ._checks import BadType, BadValue, check_arrays
 from ._formulas import FORMULAS, Formula
 from ._tuning import POINTWISE_BYTES
@@ -51,16 +60,13 @@ def check_numbers(x: Array, *grads: Array, integers: bool = False) -> None:
     check_arrays(x=x)
     for grad in grads:
         check_arrays(x=x, grad_output=grad)
-    if is_tensor(x):
-        kind = "f" if x.is_floating_point() else "c" if x.is_complex() else "i"
-    else:
-        kind = x.dtype.kind
-    if kind == "c" or (kind != "f" and not integers):
+    held = kind(x)
+    if held == "c" or (held != "f" and not integers):
         numbers = "real numbers" if integers else "floating-point numbers"
         convert = "x.float()" if is_tensor(x) else "x.astype(float)"
         raise BadType(
             f"x must hold {numbers}; got dtype {x.dtype}. "
-            f"Convert it, e.g. {'x.real' if kind == 'c' else convert}."
+            f"Convert it, e.g. {'x.real' if held == 'c' else convert}."
         )
     for grad in grads:
         if grad.shape != x.shape:

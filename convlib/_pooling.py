@@ -16,7 +16,17 @@ from functools import reduce
 import numpy as np
 
 from . import _transforms
-from ._arrays import Array, accumulator, cast, is_tensor, is_transformed, is_whole, namespace, new
+from ._arrays import (
+    Array,
+    accumulator,
+    cast,
+    is_tensor,
+    is_transformed,
+    is_whole,
+    kind,
+    namespace,
+    new,
+)
 from ._checks import BadType, BadValue, check_arrays, check_spatial
 from ._types import Ints
 
@@ -174,7 +184,7 @@ def check_input(x: Array, dtypes: str | None = None, **options: object) -> None:
     if min(x.shape[1:]) < 1:
         raise BadValue(f"only the batch may be empty; got x.shape={tuple(x.shape)}.")
     name = str(getattr(x.dtype, "name", x.dtype)).removeprefix("torch.")
-    if "complex" in name or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
+    if kind(x) == "c" or (dtypes is not None and name not in (*dtypes.split(), LONG_DOUBLE)):
         expected = f"one of {dtypes}" if dtypes else "real"
         raise BadType(
             f"the dtype of x must be {expected}; got {name}. Convert it, e.g. to float32."

@@ -34,8 +34,7 @@ def windows(x: Array, window: Window) -> Array:
     if is_tensor(x):
         for axis, (span, s) in enumerate(zip(window.span, window.stride, strict=True), start=2):
             x = x.unfold(axis, span, min(s, x.shape[axis]))  # moves its window axis to the end
-        dilation = zip(window.dilation, window.span, strict=True)
-        return x[(..., *(step(d, span) for d, span in dilation))]
+        return every(x, window.dilation)
     out, over, along = [], [], []  # how many windows; bytes to the next one; to the next tap
     axes = zip(x.shape[2:], x.strides[2:], window.span, window.stride, window.dilation, strict=True)
     for n, size, span, s, d in axes:
@@ -45,6 +44,12 @@ def windows(x: Array, window: Window) -> Array:
         along.append(size * min(d, n))
     shape, strides = (*x.shape[:2], *out, *window.kernel_size), (*x.strides[:2], *over, *along)
     return as_strided(x, shape, strides, writeable=False)
+
+
+def every(x: Array, strides: Ints) -> Array:
+    """Every s-th cell along each of the last axes, from the first on: a view."""
+    sizes = x.shape[x.ndim - len(strides) :]
+    return x[(..., *(step(s, n) for s, n in zip(strides, sizes, strict=True)))]
 
 
 def step(s: int, size: int) -> slice:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -39,7 +38,7 @@ from ._layer import (
 )
 from ._tuning import COLUMN_BUDGET
 from ._types import Definition, IntOrInts, Needs, Padding
-from ._windows import step
+from ._windows import every
 from .geometry import padded_size, transpose_window
 from .methods import convolve, im2col, native
 from .methods.backward import (
@@ -270,10 +269,8 @@ def _zero_insertion(x: Array, weight: Array, layer: ConvLayer) -> Array:
 
 def _leave_out(grad: Array, weight: Array, layer: ConvLayer) -> Array:
     """The adjoint of zero insertion: convolve at stride 1, and keep what no zero stands for."""
-    steps = layer.window.stride
-    plain = replace(layer.window, stride=(1,) * len(steps))
-    dense = im2col.forward(grad, weight, layer.over(layer.x_shape, plain))
-    return dense[(..., *(step(s, n) for s, n in zip(steps, dense.shape[2:], strict=True)))]
+    dense = im2col.forward(grad, weight, layer.at_stride_1())
+    return every(dense, layer.window.stride)
 
 
 def _by_transposed_matrix(x: Array, weight: Array, layer: ConvLayer) -> Array:

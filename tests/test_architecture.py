@@ -19,17 +19,9 @@ PACKAGE = Path(cl.__file__).parent
 ROOT = PACKAGE.parent
 
 # Which modules of convlib each one may import. A new module needs a line here.
-CORE = {
-    "_types",
-    "_tuning",
-    "_arrays",
-    "_sums",
-    "_checks",
-    "geometry",
-    "_work",
-    "_transforms",
-    "_windows",
-}
+# From the ground up.
+FLOORS = "_types _tuning _arrays _sums _checks geometry _work _transforms _windows".split()
+CORE = {*FLOORS}
 LAYERS = CORE | {"lowering", "_layer", "methods"}  # what convolutions stand on
 ALL = LAYERS | {
     *(
@@ -203,18 +195,7 @@ def test_the_table_itself_goes_one_way():
         assert may - {module} <= settled | ALL
         assert not may & {"plot", "labs"} or module == "labs"
         settled.add(module)
-    order = [
-        "_types",
-        "_tuning",
-        "_arrays",
-        "_sums",
-        "_checks",
-        "geometry",
-        "_work",
-        "_transforms",
-        "_windows",
-    ]
-    order += ["lowering", "_layer", "methods", "convolution"]
+    order = [*FLOORS, "lowering", "_layer", "methods", "convolution"]
     for i, module in enumerate(order):
         assert MAY_IMPORT[module] <= {*order[:i], "methods"}
 

@@ -8,7 +8,7 @@ from .._arrays import Array, is_transformed, namespace, new
 from .._checks import check_memory
 from .._layer import ConvLayer
 from .._types import Ints
-from .._windows import scatter, step, unpad
+from .._windows import every, scatter, unpad
 from ..geometry import Window
 from . import convolve, im2col, native
 
@@ -80,7 +80,7 @@ def insert_zeros(x: Array, stride: Ints) -> Array:
         point = Window((1,) * rank, stride, (1,) * rank, ((0, 0),) * rank)
         return scatter(x[(..., *(None,) * rank)], out, point)
     spread = new((*x.shape[:2], *out), x)
-    spread[(..., *(step(s, o) for s, o in zip(stride, out, strict=True)))] = x
+    every(spread, stride)[...] = x
     return spread
 
 

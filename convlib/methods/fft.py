@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from .._arrays import Array, accumulator, is_tensor, is_whole, moveaxis, namespace, new
+from .._arrays import Array, accumulator, is_tensor, kind, moveaxis, namespace, new
 from .._checks import BadValue, check_memory
 from .._layer import ConvLayer
 from .._tuning import FFT_BYTES, FFT_SIDE
 from .._types import Ints
-from .._windows import step, windows
+from .._windows import every, windows
 from .._work import Scratch
 from ..geometry import Window, tiles
 from . import _points
@@ -48,9 +47,7 @@ class Maps:
         """(G, k, C/G, *kernel) to the points (P, G, k, C/G): conjugate, for nothing is flipped."""
         if math.prod(self.dilation) > 1:
             spread = new((*weight.shape[:3], *self.span), weight)
-            # `step` is the slice of `_windows` here; `self.step` are the outputs of a tile.
-            axes = zip(self.dilation, self.span, strict=True)
-            spread[(..., *(step(d, n) for d, n in axes))] = weight
+            every(spread, self.dilation)[...] = weight
             weight = spread
         return self._spectra("kernels", weight, scratch, conjugate=True)
 
@@ -109,27 +106,20 @@ def _side(span: int, out: int) -> int:
 
 def check(x: Array, layer: ConvLayer) -> None:
     """Raise for numbers that may not be rounded, or more outputs than the memory holds."""
-    if is_whole(x) or (x.is_complex() if is_tensor(x) else x.dtype.kind == "c"):
+    if kind(x) in ("i", "c"):
         raise BadValue(
             f'method="fft" takes real numbers that are not integers, for it rounds; got '
             f'dtype {x.dtype}. Use method="auto".'
         )
-    check_memory(x, the_outputs_at_stride_1=_every_output(layer).y_shape)
+    check_memory(x, the_outputs_at_stride_1=layer.at_stride_1().y_shape)
 
 
 def forward(x: Array, weight: Array, layer: ConvLayer) -> Array:
     """Spectra, one product for each frequency, and back. Stride skips outputs already computed."""
-    every = _every_output(layer)
-    y = _points.forward(Maps(every.window, every.out, x), x, weight, every)
+    dense = layer.at_stride_1()
+    y = _points.forward(Maps(dense.window, dense.out, x), x, weight, dense)
     if layer.out == tuple(y.shape[2:]):
         return y
     kept = new(layer.y_shape, y, fill=False)
-    strides = zip(layer.window.stride, every.out, strict=True)
-    kept[...] = y[(..., *(step(s, n) for s, n in strides))]
+    kept[...] = every(y, layer.window.stride)
     return kept
-
-
-def _every_output(layer: ConvLayer) -> ConvLayer:
-    """The same at stride 1: the transform gives all outputs."""
-    plain = (1,) * len(layer.window.stride)
-    return layer.over(layer.x_shape, replace(layer.window, stride=plain))
